@@ -1,0 +1,191 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let warningsAsErrors = Context.environment["S3FILE_WARNINGS_AS_ERRORS"] == "1"
+
+/// One array for every target of ours, so that no corner of the package lives under other rules.
+let swiftSettings: [SwiftSetting] =
+    [
+        // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0335-existential-any.md
+        .enableUpcomingFeature("ExistentialAny"),
+        // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0444-member-import-visibility.md
+        .enableUpcomingFeature("MemberImportVisibility"),
+        // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0409-access-level-on-imports.md
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        // https://github.com/swiftlang/swift-evolution/blob/main/proposals/0461-async-function-isolation.md
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    ] + (warningsAsErrors ? [.treatAllWarnings(as: .error)] : [])
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let asyncAlgorithms = Target.Dependency.product(name: "AsyncAlgorithms", package: "swift-async-algorithms")
+let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdTesting = Target.Dependency.product(name: "HummingbirdTesting", package: "hummingbird")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let mustache = Target.Dependency.product(name: "Mustache", package: "swift-mustache")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioFoundationCompat = Target.Dependency.product(name: "NIOFoundationCompat", package: "swift-nio")
+let nioFileSystem = Target.Dependency.product(name: "_NIOFileSystem", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+
+let package = Package(
+    name: "s3file",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "S3File", targets: ["S3File"]),
+        .library(name: "S3FileHummingbird", targets: ["S3FileHummingbird"]),
+        .library(name: "S3FileWorker", targets: ["S3FileWorker"]),
+        .executable(name: "s3file", targets: ["S3FileCommand"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-async-algorithms", from: "1.1.4"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(
+            url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: [.defaults, "CommandLineArguments"]
+        ),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+    ],
+    targets: [
+        // Postgres without blocking: knows nothing of uploads.
+        .systemLibrary(
+            name: "CLibpq", path: "Sources/CLibpq", pkgConfig: "libpq",
+            providers: [.apt(["libpq-dev"]), .brew(["libpq"])]
+        ),
+        .target(
+            name: "Postgres",
+            dependencies: ["CLibpq", crypto, deque, logging, nioCore, nioPosix, serviceLifecycle],
+            swiftSettings: swiftSettings
+        ),
+        // S3 without uploads: signing, client, errors.
+        .target(
+            name: "S3",
+            dependencies: [asyncHTTPClient, crypto, logging, nioCore, nioFoundationCompat, nioHTTP1],
+            swiftSettings: swiftSettings
+        ),
+        // The numbered SQL of the repository, embedded.
+        .target(name: "Migrations", path: "migrations", swiftSettings: swiftSettings),
+        // The domain: fields, tickets, promises, uploads and their queue.
+        .target(
+            name: "S3File",
+            dependencies: [
+                "Migrations", "Postgres", "S3", asyncHTTPClient, configuration, crypto, logging, nioCore, nioFoundationCompat,
+                serviceLifecycle,
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "S3DevServer",
+            dependencies: [
+                "S3", "S3File", crypto, httpTypes, hummingbird, logging, nioCore, nioFileSystem, nioFoundationCompat, nioHTTP1,
+                nioPosix, serviceLifecycle,
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "S3FileWorker",
+            dependencies: ["Postgres", "S3", "S3File", asyncAlgorithms, logging, nioCore, serviceLifecycle],
+            swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "S3FileHummingbird",
+            dependencies: ["S3", "S3File", crypto, httpTypes, hummingbird, logging, nioCore, nioFoundationCompat, nioHTTP1],
+            resources: [.embedInCode("Resources/s3file.js"), .embedInCode("Resources/s3file.css")],
+            swiftSettings: swiftSettings
+        ),
+        .executableTarget(
+            name: "S3FileCommand",
+            dependencies: [
+                "Migrations", "Postgres", "S3", "S3DevServer", "S3File", "S3FileWorker", argumentParser, configuration, logging,
+                nioCore, nioPosix, serviceLifecycle, subprocess,
+            ],
+            swiftSettings: swiftSettings
+        ),
+        // Built like a user's own app: it sees public API only.
+        .executableTarget(
+            name: "Gallery",
+            dependencies: ["S3File", "S3FileHummingbird", configuration, hummingbird, logging, mustache],
+            path: "Examples/Gallery",
+            packageAccess: false,
+            swiftSettings: swiftSettings
+        ),
+
+        // Tests are arranged like Sources; TestEnvironment finds the Postgres and S3 that bin/test started.
+        .target(
+            name: "TestEnvironment",
+            dependencies: ["Postgres", "S3", "S3File", asyncHTTPClient, logging, nioCore, nioPosix, subprocess],
+            path: "Tests/TestEnvironment",
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "PostgresTests",
+            dependencies: ["Postgres", "TestEnvironment", logging, nioCore, serviceLifecycle],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "S3Tests",
+            dependencies: ["S3", "TestEnvironment", asyncHTTPClient, crypto, logging, nioCore, nioFoundationCompat, nioHTTP1],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "S3FileTests",
+            dependencies: ["S3File", "Postgres", "S3", "TestEnvironment", configuration, crypto, logging, nioCore],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "S3DevServerTests",
+            dependencies: [
+                "S3DevServer", "S3", "S3File", "TestEnvironment", asyncHTTPClient, crypto, hummingbird, logging, nioCore,
+                nioFoundationCompat, nioHTTP1, serviceLifecycle,
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "S3FileWorkerTests",
+            dependencies: [
+                "S3FileWorker", "S3File", "S3DevServer", "S3", "Postgres", "TestEnvironment", asyncHTTPClient, logging, nioCore,
+                serviceLifecycle,
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "S3FileHummingbirdTests",
+            dependencies: [
+                "S3FileHummingbird", "S3File", "S3DevServer", "S3", "Postgres", "TestEnvironment", hummingbird,
+                hummingbirdTesting, httpTypes, logging, nioCore, serviceLifecycle,
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "S3FileCommandTests",
+            dependencies: ["S3FileCommand", "TestEnvironment", "S3File", logging, subprocess],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "JourneyTests",
+            dependencies: ["S3", "S3File", "Postgres", "TestEnvironment", asyncHTTPClient, logging, nioCore, nioHTTP1, subprocess],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "PageTests",
+            dependencies: ["S3", "S3File", "TestEnvironment", asyncHTTPClient, logging, nioCore, nioFoundationCompat, nioHTTP1, subprocess],
+            swiftSettings: swiftSettings
+        ),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,1 @@
+@main struct S3FileCommand { static func main() {} }
