@@ -1,1 +1,5 @@
-@main struct S3FileCommand { static func main() {} }
+import ArgumentParser
+
+@main struct S3FileCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "s3file", subcommands: [DevCommand.self])
+}
