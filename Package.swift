@@ -79,7 +79,9 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         // The numbered SQL of the repository, embedded.
-        .target(name: "Migrations", path: "migrations", swiftSettings: swiftSettings),
+        .target(
+            name: "Migrations", path: "migrations", resources: [.embedInCode("0001_uploads.sql")], swiftSettings: swiftSettings
+        ),
         // The domain: fields, tickets, promises, uploads and their queue.
         .target(
             name: "S3File",
