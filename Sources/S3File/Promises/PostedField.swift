@@ -15,21 +15,21 @@ package struct PostedField: Sendable {
     /// Picks the posted fields out of a form. Undeclared names in `s3file` are refused, not skipped.
     package static func read(_ form: FormBody, fields: [UploadField]) throws(UploadError) -> [PostedField] {
         let declared = Dictionary(fields.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-        for name in form.values(of: "s3file") where declared[name] == nil {
+        for name in form.values(named: "s3file") where declared[name] == nil {
             throw UploadError(
                 .unknownField,
                 field: String(name.prefix(64)),
                 message: "This form has a file field that the page it was sent to does not know. Go back, reload the page and send it again."
             )
         }
-        let present = Set(form.values(of: "s3file"))
+        let present = Set(form.values(named: "s3file"))
         var posted: [PostedField] = []
         for field in fields {
             guard present.contains(field.name) else {
                 if field.required { throw Self.missing(field) }
                 continue
             }
-            let keys = form.values(of: field.name)
+            let keys = form.values(named: field.name)
             if keys.isEmpty && field.required { throw Self.missing(field) }
             guard keys.count <= field.maximumCount else {
                 throw UploadError(
@@ -38,7 +38,7 @@ package struct PostedField: Sendable {
                     message: "Too many files: \(keys.count) were chosen, and at most \(field.maximumCount) can be sent. Remove some and send the form again."
                 )
             }
-            let names = form.values(of: field.name + "-s3f-name")
+            let names = form.values(named: field.name + "-s3f-name")
             guard names.isEmpty || names.count == keys.count else {
                 throw UploadError(
                     .malformedForm,
@@ -50,7 +50,7 @@ package struct PostedField: Sendable {
             for (index, key) in keys.enumerated() {
                 files.append(File(key: key, filename: try Self.filename(names.isEmpty ? Self.lastPart(of: key) : names[index], field: field)))
             }
-            posted.append(PostedField(field: field, tickets: form.values(of: field.name + "-s3f-signature"), files: files))
+            posted.append(PostedField(field: field, tickets: form.values(named: field.name + "-s3f-signature"), files: files))
         }
         return posted
     }
