@@ -81,7 +81,7 @@ let package = Package(
         // S3 without uploads: signing, client, errors.
         .target(
             name: "S3",
-            dependencies: [asyncHTTPClient, crypto, logging, nioCore, nioFoundationCompat, nioHTTP1],
+            dependencies: [asyncHTTPClient, crypto, logging, nioCore, nioFoundationCompat, nioHTTP1, nioPosix],
             swiftSettings: swiftSettings
         ),
         // The numbered SQL of the repository, embedded.
@@ -147,7 +147,9 @@ let package = Package(
         ),
         .testTarget(
             name: "S3Tests",
-            dependencies: ["S3", "TestEnvironment", asyncHTTPClient, crypto, logging, nioCore, nioFoundationCompat, nioHTTP1],
+            dependencies: [
+                "S3", "TestEnvironment", asyncHTTPClient, crypto, logging, nioCore, nioFoundationCompat, nioHTTP1, nioPosix,
+            ],
             swiftSettings: swiftSettings
         ),
         .testTarget(
