@@ -81,11 +81,13 @@ let package = Package(
         // S3 without uploads: signing, client, errors.
         .target(
             name: "S3",
-            dependencies: [asyncHTTPClient, crypto, logging, nioCore, nioFoundationCompat, nioHTTP1],
+            dependencies: [asyncHTTPClient, crypto, logging, nioCore, nioFoundationCompat, nioHTTP1, nioPosix],
             swiftSettings: swiftSettings
         ),
         // The numbered SQL of the repository, embedded.
-        .target(name: "Migrations", path: "migrations", swiftSettings: swiftSettings),
+        .target(
+            name: "Migrations", path: "migrations", resources: [.embedInCode("0001_uploads.sql")], swiftSettings: swiftSettings
+        ),
         // The domain: fields, tickets, promises, uploads and their queue.
         .target(
             name: "S3File",
@@ -145,7 +147,9 @@ let package = Package(
         ),
         .testTarget(
             name: "S3Tests",
-            dependencies: ["S3", "TestEnvironment", asyncHTTPClient, crypto, logging, nioCore, nioFoundationCompat, nioHTTP1],
+            dependencies: [
+                "S3", "TestEnvironment", asyncHTTPClient, crypto, logging, nioCore, nioFoundationCompat, nioHTTP1, nioPosix,
+            ],
             swiftSettings: swiftSettings
         ),
         .testTarget(
