@@ -136,7 +136,7 @@ let package = Package(
         // Tests are arranged like Sources; TestEnvironment finds the Postgres and S3 that bin/test started.
         .target(
             name: "TestEnvironment",
-            dependencies: ["Postgres", "S3", "S3File", asyncHTTPClient, logging, nioCore, nioPosix, subprocess],
+            dependencies: ["Postgres", "S3", "S3File", asyncHTTPClient, logging, nioCore, nioPosix, subprocess, systemPackage],
             path: "Tests/TestEnvironment",
             swiftSettings: swiftSettings
         ),
@@ -183,7 +183,7 @@ let package = Package(
         ),
         .testTarget(
             name: "S3FileCommandTests",
-            dependencies: ["S3FileCommand", "TestEnvironment", "S3File", logging, subprocess, systemPackage],
+            dependencies: ["S3FileCommand", "TestEnvironment", "S3File", logging, subprocess],
             swiftSettings: swiftSettings
         ),
         .testTarget(
@@ -195,7 +195,6 @@ let package = Package(
             name: "PageTests",
             dependencies: [
                 "S3", "S3File", "TestEnvironment", asyncHTTPClient, logging, nioCore, nioFoundationCompat, nioHTTP1, subprocess,
-                systemPackage,
             ],
             swiftSettings: swiftSettings
         ),

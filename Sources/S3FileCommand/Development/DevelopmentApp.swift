@@ -25,7 +25,7 @@ final class DevelopmentApp: Service {
         self.port = port
         self.s3Port = s3Port
         self.hasWorker = hasWorker
-        self.child = command.isEmpty ? nil : ChildProcess(command: command, environment: settings.changes)
+        self.child = command.isEmpty ? nil : ChildProcess(command: command, environment: settings.changes, after: s3Port)
         self.logger = logger
     }
 
@@ -50,9 +50,7 @@ final class DevelopmentApp: Service {
         if self.hasWorker {
             services.append(try WorkerPool(configuration: configuration, logger: self.logger))
         }
-        if let port {
-            services.append(Announcement(port: port))
-        }
+        services.append(Announcement(settings: self.settings, app: self.port, s3: self.s3Port))
         if let child {
             services.append(child)
         }
