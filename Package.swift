@@ -34,6 +34,11 @@ let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+/// The package's name for what Apple's platforms have in their SDK; Subprocess speaks in its paths and descriptors.
+let systemPackage = Target.Dependency.product(
+    name: "SystemPackage", package: "swift-system", condition: .when(platforms: [.linux])
+)
+let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 
 let package = Package(
     name: "s3file",
@@ -55,6 +60,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
@@ -75,11 +81,13 @@ let package = Package(
         // S3 without uploads: signing, client, errors.
         .target(
             name: "S3",
-            dependencies: [asyncHTTPClient, crypto, logging, nioCore, nioFoundationCompat, nioHTTP1],
+            dependencies: [asyncHTTPClient, crypto, logging, nioCore, nioFoundationCompat, nioHTTP1, nioPosix],
             swiftSettings: swiftSettings
         ),
         // The numbered SQL of the repository, embedded.
-        .target(name: "Migrations", path: "migrations", swiftSettings: swiftSettings),
+        .target(
+            name: "Migrations", path: "migrations", resources: [.embedInCode("0001_uploads.sql")], swiftSettings: swiftSettings
+        ),
         // The domain: fields, tickets, promises, uploads and their queue.
         .target(
             name: "S3File",
@@ -112,7 +120,7 @@ let package = Package(
             name: "S3FileCommand",
             dependencies: [
                 "Migrations", "Postgres", "S3", "S3DevServer", "S3File", "S3FileWorker", argumentParser, configuration, logging,
-                nioCore, nioPosix, serviceLifecycle, subprocess,
+                nioCore, nioPosix, serviceLifecycle, subprocess, systemPackage, unixSignals,
             ],
             swiftSettings: swiftSettings
         ),
@@ -139,7 +147,9 @@ let package = Package(
         ),
         .testTarget(
             name: "S3Tests",
-            dependencies: ["S3", "TestEnvironment", asyncHTTPClient, crypto, logging, nioCore, nioFoundationCompat, nioHTTP1],
+            dependencies: [
+                "S3", "TestEnvironment", asyncHTTPClient, crypto, logging, nioCore, nioFoundationCompat, nioHTTP1, nioPosix,
+            ],
             swiftSettings: swiftSettings
         ),
         .testTarget(
@@ -173,7 +183,7 @@ let package = Package(
         ),
         .testTarget(
             name: "S3FileCommandTests",
-            dependencies: ["S3FileCommand", "TestEnvironment", "S3File", logging, subprocess],
+            dependencies: ["S3FileCommand", "TestEnvironment", "S3File", logging, subprocess, systemPackage],
             swiftSettings: swiftSettings
         ),
         .testTarget(
@@ -183,7 +193,10 @@ let package = Package(
         ),
         .testTarget(
             name: "PageTests",
-            dependencies: ["S3", "S3File", "TestEnvironment", asyncHTTPClient, logging, nioCore, nioFoundationCompat, nioHTTP1, subprocess],
+            dependencies: [
+                "S3", "S3File", "TestEnvironment", asyncHTTPClient, logging, nioCore, nioFoundationCompat, nioHTTP1, subprocess,
+                systemPackage,
+            ],
             swiftSettings: swiftSettings
         ),
     ],
