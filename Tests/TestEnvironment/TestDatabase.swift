@@ -58,7 +58,7 @@ private func administer(_ server: String, _ statement: String) async throws {
 
 /// The URL with another path, or the keywords with another `dbname`.
 private func replaceDatabase(of url: String, with name: String) -> String {
-    guard let scheme = url.range(of: "://") else { return url + " dbname=" + name }
+    guard let scheme = url.firstRange(of: "://") else { return url + " dbname=" + name }
     let end = url[scheme.upperBound...].firstIndex { $0 == "/" || $0 == "?" } ?? url.endIndex
     let query = url[end...].firstIndex(of: "?").map { url[$0...] } ?? ""
     return url[..<end] + "/" + name + query
