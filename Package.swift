@@ -119,8 +119,8 @@ let package = Package(
         .executableTarget(
             name: "S3FileCommand",
             dependencies: [
-                "Migrations", "Postgres", "S3", "S3DevServer", "S3File", "S3FileWorker", argumentParser, configuration, logging,
-                nioCore, nioPosix, serviceLifecycle, subprocess, systemPackage, unixSignals,
+                "Migrations", "Postgres", "S3", "S3DevServer", "S3File", "S3FileWorker", argumentParser, asyncHTTPClient, configuration, logging,
+                nioCore, nioHTTP1, nioPosix, serviceLifecycle, subprocess, systemPackage, unixSignals,
             ],
             swiftSettings: swiftSettings
         ),
@@ -136,7 +136,10 @@ let package = Package(
         // Tests are arranged like Sources; TestEnvironment finds the Postgres and S3 that bin/test started.
         .target(
             name: "TestEnvironment",
-            dependencies: ["Postgres", "S3", "S3File", asyncHTTPClient, logging, nioCore, nioPosix, subprocess],
+            dependencies: [
+                "Migrations", "Postgres", "S3", "S3DevServer", "S3File", asyncHTTPClient, logging, nioCore, nioPosix, serviceLifecycle,
+                subprocess, systemPackage,
+            ],
             path: "Tests/TestEnvironment",
             swiftSettings: swiftSettings
         ),
