@@ -274,7 +274,7 @@ import Testing
             #expect(try await queue.upload(gone.id)?.status == .cancelled)
             // Its bytes are gone, so it stays cancelled; the orphan's key answers expired.
             #expect(try await queue.enqueue([.example(tmpKey: "tmp/s3file/f/cancelled")], hold: nil)[0].status == .cancelled)
-            #expect(try await queue.enqueue([.example(tmpKey: "tmp/s3file/f/orphan", owner: nil)], hold: nil)[0].status == .expired)
+            #expect(try await queue.enqueue([.example(tmpKey: "tmp/s3file/f/orphan")], hold: nil)[0].status == .expired)
         }
     }
 
