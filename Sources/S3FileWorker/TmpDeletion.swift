@@ -28,7 +28,7 @@ final class TmpDeletion: Sendable {
     }
 
     func add(_ job: Job) {
-        let object = TmpObject(id: job.id, bucket: job.tmpBucket, key: job.tmpKey, versionID: job.versionID)
+        let object = job.tmpObject
         // A bound on memory: beyond it the record remembers alone.
         let added = self.pending.withLock { pending in
             guard pending.count < Self.batchSize * 10 else { return false }

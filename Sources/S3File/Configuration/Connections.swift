@@ -1,8 +1,8 @@
-package import AsyncHTTPClient
+import AsyncHTTPClient
 package import Logging
 package import Postgres
 package import S3
-package import ServiceLifecycle
+import ServiceLifecycle
 
 /// Postgres and S3 as the configuration names them: what the web side, the workers and the command line all begin with.
 package final class Connections: Service {

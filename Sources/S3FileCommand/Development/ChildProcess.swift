@@ -62,7 +62,7 @@ final class ChildProcess: Service {
         } catch is CancellationError {
             return
         } catch let error as SubprocessError {
-            throw DevelopmentError(code: .commandFailed, message: "Cannot run `\(name)`: \(error).")
+            throw DevelopmentError(code: .commandFailed, message: "Cannot run `\(name)`: \(error)")
         }
     }
 }

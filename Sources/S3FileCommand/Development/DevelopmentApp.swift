@@ -1,5 +1,7 @@
-import Foundation
 import Logging
+import S3DevServer
+import S3File
+import S3FileWorker
 import ServiceLifecycle
 
 /// What stands on the database: the tables, the S3 server, the worker and the command; ended in the opposite order.
@@ -40,14 +42,23 @@ final class DevelopmentApp: Service {
             return
         }
         guard !Task.isShuttingDownGracefully else { return }
-        var services: [ServiceGroupConfiguration.ServiceConfiguration] = []
+        let configuration = try self.settings.configuration()
+        var services: [any Service] = []
+        if let s3Port {
+            services.append(try S3DevServer(configuration: self.s3Configuration(port: s3Port, of: configuration), logger: self.logger))
+        }
+        if self.hasWorker {
+            services.append(try WorkerPool(configuration: configuration, logger: self.logger))
+        }
         if let port {
-            services.append(Self.endingAll(Announcement(port: port)))
+            services.append(Announcement(port: port))
         }
         if let child {
-            services.append(Self.endingAll(child))
+            services.append(child)
         }
-        try await ServiceGroup(configuration: .init(services: services, logger: self.logger)).run()
+        try await ServiceGroup(
+            configuration: .init(services: services.map(Self.endingAll), logger: self.logger)
+        ).run()
     }
 
     /// A service whose end, however it comes, is everybody's, in order.
@@ -59,5 +70,20 @@ final class DevelopmentApp: Service {
     }
 
     private func migrate() async throws {
+        guard let url = self.settings.environment["DATABASE_URL"] else { return }
+        try await Database.with(url, logger: self.logger) { client in
+            _ = try await Database.migrator(client).apply(logger: self.logger)
+        }
+    }
+
+    private func s3Configuration(port: LoopbackPort, of configuration: S3FileConfiguration) -> S3DevServerConfiguration {
+        S3DevServerConfiguration(
+            directory: self.directory.path + "/s3",
+            port: port.number,
+            accessKeyID: configuration.accessKeyID,
+            secretAccessKey: configuration.secretAccessKey,
+            region: configuration.region,
+            buckets: [configuration.bucket]
+        )
     }
 }

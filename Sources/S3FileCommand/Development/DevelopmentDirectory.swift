@@ -1,4 +1,5 @@
 import Foundation
+import S3File
 
 #if canImport(System)
 import System
@@ -62,7 +63,7 @@ final class DevelopmentDirectory: Sendable {
             var generator = SystemRandomNumberGenerator()
             let random = Data((0..<48).map { _ in UInt8.random(in: .min ... .max, using: &generator) })
             let base64url = random.base64EncodedString().replacing("+", with: "-").replacing("/", with: "_")
-            try self.writeOnce(file, base64url + "\n")
+            try self.writeOnce(file, S3FileConfiguration.developmentSecretPrefix + base64url + "\n")
         } catch {
             throw Self.notWritable(self.path)
         }

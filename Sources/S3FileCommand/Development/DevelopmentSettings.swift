@@ -1,7 +1,8 @@
+import Configuration
+import S3File
+
 /// The settings that lead to a development server's parts, in the names that every command of ours and every app reads.
 struct DevelopmentSettings: Sendable {
-    static let accessKeyID = "s3file-dev"
-    static let secretAccessKey = "s3file-dev-secret-key"
     static let region = "us-east-1"
     static let bucket = "s3file-dev"
 
@@ -10,7 +11,10 @@ struct DevelopmentSettings: Sendable {
     /// The whole environment after the changes.
     let environment: [String: String]
 
-    var bucket: String { self.environment["S3FILE_BUCKET"] ?? Self.bucket }
+    /// The same settings for what runs in this process.
+    func configuration() throws -> S3FileConfiguration {
+        try S3FileConfiguration(reader: ConfigReader(provider: EnvironmentVariablesProvider(environmentVariables: self.environment)))
+    }
 
     static func hasDatabase(_ environment: [String: String]) -> Bool {
         environment["DATABASE_URL"].map { !$0.isEmpty } ?? false
@@ -30,8 +34,8 @@ struct DevelopmentSettings: Sendable {
         }
         if let s3Port {
             changes["AWS_ENDPOINT_URL_S3"] = "http://127.0.0.1:\(s3Port)"
-            changes["AWS_ACCESS_KEY_ID"] = Self.accessKeyID
-            changes["AWS_SECRET_ACCESS_KEY"] = Self.secretAccessKey
+            changes["AWS_ACCESS_KEY_ID"] = S3FileConfiguration.developmentAccessKeyID
+            changes["AWS_SECRET_ACCESS_KEY"] = S3FileConfiguration.developmentSecretAccessKey
             changes["AWS_REGION"] = Self.region
             // Of somebody's real account: they would not fit the development server.
             for name in ["AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_PROFILE", "S3FILE_PUBLIC_ENDPOINT_URL", "S3FILE_ADDRESSING"] {

@@ -40,7 +40,8 @@ struct PostgresAccount: Sendable {
         // A checkout below /root is out of the user's reach. Reading and searching any folder is all that is lacking, and is given
         // to the server alone; containers often lack that capability but have the wider one.
         for capability in [nil, "dac_read_search", "dac_override"] as [String?] {
-            let probe = Self.configuration(["test", "-w", folder], as: user, capability: capability)
+            // Not `test -x`: access(2) leaves ambient capabilities out of account.
+            let probe = Self.configuration(["ls", "-d", folder + "/."], as: user, capability: capability)
             if try await run(probe, output: .discarded).terminationStatus.isSuccess {
                 self.capability = capability
                 return

@@ -1,5 +1,4 @@
-package import struct Foundation.Date
-import struct Foundation.TimeInterval
+package import Foundation
 package import Logging
 import S3
 package import S3File
