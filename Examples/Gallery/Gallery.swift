@@ -36,7 +36,7 @@ struct Gallery {
 
         let uploads = try Uploads(reader: config, logger: logger)
         var app = Application(
-            router: Self.router(uploads: uploads, pages: try Pages()),
+            router: try Self.router(uploads: uploads, pages: try Pages()),
             configuration: .init(address: .hostname(host, port: port)),
             onServerRunning: { channel in
                 print("Gallery is at http://\(host):\(channel.localAddress?.port ?? port)")
@@ -57,13 +57,13 @@ struct Gallery {
         maximumCount: 10
     )
 
-    static func router(uploads: Uploads, pages: Pages) -> Router<VisitorContext> {
+    static func router(uploads: Uploads, pages: Pages) throws -> Router<VisitorContext> {
         let router = Router(context: VisitorContext.self, options: .autoGenerateHeadEndpoints)
         router.get("health") { _, _ in "ok\n" }
         UploadRoutes(uploads: uploads).add(to: router)
 
         let site = router.group()
-            .add(middleware: SecurityHeaders(storage: uploads.uploadOrigin))
+            .add(middleware: SecurityHeaders(storage: try uploads.uploadOrigin()))
             .add(middleware: VisitorMiddleware(isSecure: uploads.configuration.environment == .production))
         site.get("gallery.css") { _, _ in Response.text(Stylesheet.css, type: "text/css; charset=utf-8", cache: "max-age=300") }
         site.get("favicon.svg") { _, _ in Response.text(Stylesheet.icon, type: "image/svg+xml", cache: "max-age=86400") }

@@ -122,13 +122,13 @@ public struct S3FileMiddleware<Context: S3FileRequestContext>: RouterMiddleware 
         do {
             response = try await next(request, context)
         } catch {
-            await self.cancel(enqueued, of: ordered, logger: context.logger)
+            await self.cancel(enqueued, logger: context.logger)
             throw error
         }
         if response.status.code < 400 {
             await self.release(enqueued, logger: context.logger)
         } else {
-            await self.cancel(enqueued, of: ordered, logger: context.logger)
+            await self.cancel(enqueued, logger: context.logger)
         }
         return response
     }
@@ -145,12 +145,11 @@ public struct S3FileMiddleware<Context: S3FileRequestContext>: RouterMiddleware 
         }
     }
 
-    private func cancel(_ enqueued: [Upload], of promises: [UploadPromise], logger: Logger) async {
-        // What an earlier post of the same form already enqueued is not this handler's to withdraw.
-        let own = Set(promises.map(\.id))
-        let ids = enqueued.filter { own.contains($0.id) && $0.status == .queued }.map(\.id)
+    private func cancel(_ enqueued: [Upload], logger: Logger) async {
+        let ids = enqueued.map(\.id)
         do {
-            try await Task { try await self.uploads.cancel(ids) }.value
+            // What an earlier post of the same form already released stays.
+            try await Task { try await self.uploads.cancelHeld(ids) }.value
         } catch {
             logger.info("Could not cancel uploads; they are moved when their hold runs out", metadata: ["error": "\(error)"])
         }
