@@ -9,6 +9,6 @@ package enum Migrations {
 
     /// In order. A file that was released is never edited: a change is a new file.
     package static let all: [File] = [
-        File(version: 1, name: "uploads", sql: String(decoding: PackageResources._0001_uploads_sql, as: UTF8.self))
+        File(version: 1, name: "uploads", sql: String(decoding: PackageResources._001_uploads_sql, as: UTF8.self))
     ]
 }

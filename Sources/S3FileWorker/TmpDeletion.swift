@@ -28,7 +28,7 @@ final class TmpDeletion: Sendable {
     }
 
     func add(_ job: Job) {
-        let object = TmpObject(id: job.id, bucket: job.tmpBucket, key: job.tmpKey, versionID: job.versionID)
+        let object = job.tmpObject
         // A bound on memory: beyond it the record remembers alone.
         let added = self.pending.withLock { pending in
             guard pending.count < Self.batchSize * 10 else { return false }
@@ -86,13 +86,13 @@ final class TmpDeletion: Sendable {
                     bucket: bucket,
                     objects.map { S3ObjectIdentifier(key: $0.key, versionID: $0.versionID) }
                 )
-                let failed = Set(result.errors.map { Array($0.key.utf8) })
+                let failed = Set(result.errors.map { Array($0.object.key.utf8) })
                 let gone = objects.filter { !failed.contains(Array($0.key.utf8)) }.map(\.id)
                 if !gone.isEmpty { try await self.queue.noteTmpDeleted(gone) }
                 if let error = result.errors.first {
                     self.logger.warning(
                         "Some tmp objects were not deleted; trying again later",
-                        metadata: ["bucket": "\(bucket)", "count": "\(result.errors.count)", "code": "\(error.code)"]
+                        metadata: ["bucket": "\(bucket)", "count": "\(result.errors.count)", "code": "\(error.error.code)"]
                     )
                 }
             } catch {

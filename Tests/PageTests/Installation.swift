@@ -18,7 +18,9 @@ struct Installation: Sendable {
         try await withTemporaryFolder { folder in
             // Nothing of the test run's own servers.
             var settings: [String: String?] = [:]
-            for name in ["DATABASE_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN", "S3FILE_SECRET", "S3FILE_BUCKET"] {
+            for name in [
+                "DATABASE_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN", "S3FILE_SECRET", "S3FILE_BUCKET",
+            ] {
                 settings.updateValue(nil, forKey: name)
             }
             settings.merge(environment.mapValues { $0 }) { _, new in new }

@@ -102,7 +102,10 @@ struct PageTests {
     @Test("a storage out of reach gets a sentence, the form stays alive, and works when the storage is back")
     func storageOutOfReach() async throws {
         let port = try await Self.freePort()
-        let storage = ["AWS_ENDPOINT_URL_S3": "http://127.0.0.1:\(port)", "AWS_ACCESS_KEY_ID": "s3file-dev", "AWS_SECRET_ACCESS_KEY": "s3file-dev-secret-key"]
+        let storage = [
+            "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:\(port)", "AWS_ACCESS_KEY_ID": "s3file-dev",
+            "AWS_SECRET_ACCESS_KEY": "s3file-dev-secret-key",
+        ]
         try await GalleryPage.with(environment: storage) { page, folder in
             let file = try SampleFile("notes.txt", in: folder, text: "patience")
             try await page.choose([file.url], in: "documents")
@@ -114,7 +117,8 @@ struct PageTests {
 
             let directory = folder.path + "/storage"
             _ = try await Program.with(
-                "\(Program.folder)/s3file", ["dev", "--no-worker", "--directory", directory, "--s3-port", "\(port)"],
+                "\(Program.folder)/s3file",
+                ["dev", "--no-worker", "--directory", directory, "--s3-port", "\(port)"],
                 environment: ["DATABASE_URL": nil, "AWS_ENDPOINT_URL_S3": nil, "AWS_ENDPOINT_URL": nil, "S3FILE_BUCKET": nil]
             ) { program in
                 _ = try await program.line(containing: "S3File is ready: ")
@@ -158,7 +162,9 @@ struct PageTests {
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
         let done = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(socket, $0, length) == 0 && getsockname(socket, $0, &length) == 0 }
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(socket, $0, length) == 0 && getsockname(socket, $0, &length) == 0
+            }
         }
         try #require(done)
         return Int(UInt16(bigEndian: address.sin_port))

@@ -22,18 +22,24 @@ struct Browser: Sendable {
                 throw WebDriverError(description: "chromedriver named no port: \(started)")
             }
             let root = "http://127.0.0.1:\(port)/session"
-            var arguments = ["--headless=new", "--window-size=1000,900", "--disable-dev-shm-usage", "--disable-gpu", "--force-color-profile=srgb"]
+            var arguments = [
+                "--headless=new", "--window-size=1000,900", "--disable-dev-shm-usage", "--disable-gpu",
+                "--force-color-profile=srgb",
+            ]
             // Chromium's sandbox refuses to run as root.
             if geteuid() == 0 { arguments.append("--no-sandbox") }
             let capabilities: [String: Any] = [
                 "capabilities": [
                     "alwaysMatch": [
-                        "browserName": "chrome", "goog:chromeOptions": ["args": arguments], "goog:loggingPrefs": ["browser": "ALL"],
+                        "browserName": "chrome", "goog:chromeOptions": ["args": arguments],
+                        "goog:loggingPrefs": ["browser": "ALL"],
                     ]
                 ]
             ]
             let answer = try await Self.call(.POST, root, capabilities) as? [String: Any]
-            guard let id = answer?["sessionId"] as? String else { throw WebDriverError(description: "no session: \(answer ?? [:])") }
+            guard let id = answer?["sessionId"] as? String else {
+                throw WebDriverError(description: "no session: \(answer ?? [:])")
+            }
             let browser = Browser(session: "\(root)/\(id)")
             let result: Result<R, any Error>
             do { result = .success(try await body(browser)) } catch { result = .failure(error) }
@@ -109,7 +115,9 @@ struct Browser: Sendable {
     }
 
     fileprivate static func call(
-        _ method: HTTPMethod, _ url: String, _ parameters: [String: Any] = [:]
+        _ method: HTTPMethod,
+        _ url: String,
+        _ parameters: [String: Any] = [:]
     ) async throws -> Any? {
         var request = HTTPClientRequest(url: url)
         request.method = .init(rawValue: method.rawValue)

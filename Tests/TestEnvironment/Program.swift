@@ -3,9 +3,9 @@ import Subprocess
 import Synchronization
 
 #if canImport(System)
-import System
+    import System
 #else
-import SystemPackage
+    import SystemPackage
 #endif
 
 /// A program that runs while a test looks at it.
@@ -76,7 +76,9 @@ package final class Program: Sendable {
 
     /// Runs a program to its end.
     package static func output(
-        _ executable: String, _ arguments: [String] = [], environment: [String: String?] = [:]
+        _ executable: String,
+        _ arguments: [String] = [],
+        environment: [String: String?] = [:]
     ) async throws -> (lines: [String], exitCode: Int32) {
         let (lines, exitCode) = try await Self.with(executable, arguments, environment: environment) { program in
             try await program.end()
@@ -95,7 +97,9 @@ package final class Program: Sendable {
         try await eventually(within: patience) {
             let (lines, hasEnded) = self.lines.withLock { ($0.lines, $0.hasEnded) }
             if let line = lines.first(where: { $0.contains(text) }) { return line }
-            if hasEnded { throw ProgramError(description: "It ended without saying “\(text)”:\n\(lines.joined(separator: "\n"))") }
+            if hasEnded {
+                throw ProgramError(description: "It ended without saying “\(text)”:\n\(lines.joined(separator: "\n"))")
+            }
             return nil
         }
     }

@@ -1,8 +1,8 @@
-package import AsyncHTTPClient
+import AsyncHTTPClient
 package import Logging
 package import Postgres
 package import S3
-package import ServiceLifecycle
+import ServiceLifecycle
 
 /// Postgres and S3 as the configuration names them: what the web side, the workers and the command line all begin with.
 package final class Connections: Service {
@@ -14,12 +14,7 @@ package final class Connections: Service {
 
     package init(configuration: S3FileConfiguration, logger: Logger) throws {
         self.configuration = configuration
-        var http = HTTPClient.Configuration(
-            redirectConfiguration: .disallow,
-            timeout: .init(connect: .seconds(5), read: .seconds(60)),
-            connectionPool: .init(idleTimeout: .seconds(30))
-        )
-        http.httpVersion = .http1Only
+        var http = S3Client.httpClientConfiguration()
         http.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = max(32, configuration.workerConcurrency * 2)
         self.http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: http)
         self.s3 = S3Client(configuration: try S3Configuration(configuration), httpClient: self.http, logger: logger)

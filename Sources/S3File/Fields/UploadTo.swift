@@ -1,7 +1,4 @@
-public import struct Foundation.Date
-import struct Foundation.Calendar
-import struct Foundation.TimeZone
-public import struct Foundation.UUID
+public import Foundation
 
 /// Where a field's files are stored: the folder below the bucket's location, decided on the server.
 ///

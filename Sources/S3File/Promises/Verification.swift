@@ -1,5 +1,4 @@
-import struct Foundation.Date
-import struct Foundation.UUID
+package import Foundation
 import S3
 
 /// Turns a posted form into promises: ticket, key, then the object itself in S3.
@@ -19,7 +18,7 @@ package struct Verification: Sendable {
         fields: [UploadField],
         subject: String?,
         now: Date = Date(),
-        existing: @Sendable (_ tmpKey: String) async throws -> UploadPromise?
+        existing: @escaping @Sendable (_ tmpKey: String) async throws -> UploadPromise?
     ) async throws(UploadError) -> [String: [UploadPromise]] {
         let posted = try PostedField.read(form, fields: fields)
         for entry in posted { try self.checkKeys(of: entry, subject: subject, now: now) }
@@ -78,7 +77,7 @@ package struct Verification: Sendable {
         of posted: PostedField,
         subject: String?,
         now: Date,
-        existing: @Sendable (String) async throws -> UploadPromise?
+        existing: @escaping @Sendable (String) async throws -> UploadPromise?
     ) async throws(UploadError) -> [UploadPromise] {
         do {
             return try await withThrowingTaskGroup(of: (Int, UploadPromise).self) { group in

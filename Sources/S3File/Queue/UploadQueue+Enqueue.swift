@@ -14,7 +14,7 @@ extension UploadQueue {
                 bucket => \(promise.tmpBucket), tmp_key => \(promise.tmpKey), etag => \(promise.etag), size => \(promise.size),
                 key => \(promise.requestedKey), content_type => \(promise.contentType), filename => \(promise.filename),
                 field => \(promise.field), owner => \(promise.owner), upload_id => \(promise.id), version_id => \(promise.versionID),
-                run_at => now() + make_interval(secs => \(seconds)))
+                run_at => now() + make_interval(secs => coalesce(\(seconds)::float8, 0)))
             """
         }
         // By the tmp keys: a promise that was posted before has the id of its first post.
@@ -32,10 +32,24 @@ extension UploadQueue {
         return try results[results.count - 1].map(Upload.init(row:))
     }
 
-    /// Lets workers take held uploads now.
+    /// Lets workers take held uploads now. One whose hold a failed post of the same form gave up meanwhile is queued again.
     package func release(_ ids: [UUID]) async throws {
         _ = try await self.client.query(
-            "update s3file.upload set run_at = now(), updated_at = now() where id = any(\(ids)::uuid[]) and state = 0 and attempt = 0"
+            """
+            update s3file.upload set state = 0, run_at = now(), finished_at = null, updated_at = now()
+             where id = any(\(ids)::uuid[])
+               and (state = 0 and attempt = 0 or state = 4 and not tmp_deleted and not cancel_requested)
+            """
+        )
+    }
+
+    /// Gives up held uploads, so that the form can be posted again. One that was released before stays as it is.
+    package func cancelHeld(_ ids: [UUID]) async throws {
+        _ = try await self.client.query(
+            """
+            update s3file.upload set state = 4, finished_at = now(), updated_at = now()
+             where id = any(\(ids)::uuid[]) and state = 0 and attempt = 0 and run_at > now()
+            """
         )
     }
 

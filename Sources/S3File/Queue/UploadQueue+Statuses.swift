@@ -1,5 +1,5 @@
 package import Foundation
-package import Postgres
+import Postgres
 
 extension UploadQueue {
     /// What ``Upload/init(row:)`` reads, from the alias `u`.

@@ -9,6 +9,13 @@ package struct TmpObject: Sendable, Hashable {
     package var versionID: String?
 }
 
+extension Job {
+    /// What is to be deleted once this job is stored.
+    package var tmpObject: TmpObject {
+        TmpObject(id: self.id, bucket: self.tmpBucket, key: self.tmpKey, versionID: self.versionID)
+    }
+}
+
 extension UploadQueue {
     /// Tmp objects that a crash left behind: stored for longer than `age`, and not noted as deleted.
     package func tmpObjectsLeft(olderThan age: Duration, limit: Int) async throws -> [TmpObject] {

@@ -1,6 +1,5 @@
 import Crypto
 package import struct Foundation.Data
-import struct Foundation.UUID
 
 /// The application's secrets: the first signs, all verify, so that a secret can be rotated without refusing the pages already open.
 ///

@@ -1,4 +1,4 @@
-public import Foundation
+package import Foundation
 
 extension UUID {
     /// A time-ordered UUID: 48 bits of Unix milliseconds, then random bits, so that new rows land at the end of the index.

@@ -1,6 +1,4 @@
-public import struct Foundation.Data
-import struct Foundation.Date
-import class Foundation.JSONEncoder
+public import Foundation
 
 extension Upload {
     /// The JSON of the status API, as one shape for every reader.

@@ -72,7 +72,7 @@ public final class Uploads: Service {
             issuedAt: now,
             expiresAt: expiry
         )
-        let contentType: PostPolicy.Match =
+        let contentType: PostPolicy.Rule =
             switch AcceptedType.policyCondition(for: field.accept) {
             case .exact(let type): .exact(type)
             case .startsWith(let prefix): .startsWith(prefix)
@@ -86,17 +86,21 @@ public final class Uploads: Service {
         )
         let post = try await self.connections.s3.presignedPost(policy, now: now)
         // The key is a template for the browser to fill in; the policy admits what begins with the folder.
-        let fields = [("key", folder + "/${filename}")] + post.fields.filter { $0.0 != "key" }
+        let fields = [(name: "key", value: folder + "/${filename}")] + post.fields.filter { $0.name != "key" }
         return UploadInput(
             field: field,
             url: post.url,
-            fields: fields.map { (name: $0.0, value: $0.1) },
+            fields: fields,
             ticket: try ticket.signed(with: self.keys)
         )
     }
 
     /// The origin that browsers send bytes to, for a page's `connect-src`.
-    public var uploadOrigin: String { self.connections.s3.publicOrigin(bucket: self.configuration.bucket) }
+    ///
+    /// - Throws: an error when the endpoint's URL cannot be used.
+    public func uploadOrigin() throws -> String {
+        try self.connections.s3.publicOrigin(bucket: self.configuration.bucket)
+    }
 
     // MARK: Taking
 
@@ -140,7 +144,7 @@ public final class Uploads: Service {
                 underlying: error
             )
         }
-        if let expired = uploads.first(where: { $0.status == .expired }) {
+        if let expired = uploads.first(where: { $0.status == .expired || $0.status == .cancelled }) {
             throw UploadError(
                 .expired,
                 field: expired.field,
@@ -157,6 +161,13 @@ public final class Uploads: Service {
         guard !ids.isEmpty else { return }
         try await self.connections.queue.release(ids)
         self.wakeUp.request()
+    }
+
+    /// Gives up held uploads, so that the form can be posted again with the same files. One that was released before, by an earlier post
+    /// of the same form, stays as it is.
+    public func cancelHeld(_ ids: [UUID]) async throws {
+        guard !ids.isEmpty else { return }
+        try await self.connections.queue.cancelHeld(ids)
     }
 
     /// Withdraws uploads. A moving one may still be stored, if its worker is past the point of return.

@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import Logging
 import NIOCore
+import NIOHTTP1
 import Postgres
 import S3
 import S3DevServer
@@ -43,7 +44,7 @@ struct DeployCheck: Sendable {
     private func databaseFindings() async -> [Finding] {
         do {
             let missing = try await Database.with(self.configuration.databaseURL, logger: self.logger) { client in
-                try await Database.migrator(client).status().count { $0.appliedAt == nil }
+                try await Database.migrator(client).status().count { $0.state == .pending }
             }
             return missing == 0 ? [] : [.notMigrated(missing)]
         } catch {

@@ -4,9 +4,9 @@ import Subprocess
 import Synchronization
 
 #if canImport(System)
-import System
+    import System
 #else
-import SystemPackage
+    import SystemPackage
 #endif
 
 /// The command that a development server is for: an app, or a test run.
@@ -56,7 +56,10 @@ final class ChildProcess: Service {
             try await cancelWhenGracefulShutdown {
                 try await self.prerequisite?.answers()
                 let result = try await Subprocess.run(
-                    configuration, input: .none, output: .currentStandardOutput, error: .currentStandardError
+                    configuration,
+                    input: .none,
+                    output: .currentStandardOutput,
+                    error: .currentStandardError
                 ) { execution in
                     execution.processIdentifier.value
                 }

@@ -16,8 +16,14 @@ final class DevelopmentApp: Service {
     private let logger: Logger
 
     init(
-        command: [String], settings: DevelopmentSettings, cluster: PrivateCluster?, directory: DevelopmentDirectory,
-        port: LoopbackPort?, s3Port: LoopbackPort?, hasWorker: Bool, logger: Logger
+        command: [String],
+        settings: DevelopmentSettings,
+        cluster: PrivateCluster?,
+        directory: DevelopmentDirectory,
+        port: LoopbackPort?,
+        s3Port: LoopbackPort?,
+        hasWorker: Bool,
+        logger: Logger
     ) {
         self.settings = settings
         self.cluster = cluster
@@ -45,7 +51,9 @@ final class DevelopmentApp: Service {
         let configuration = try self.settings.configuration()
         var services: [any Service] = []
         if let s3Port {
-            services.append(try S3DevServer(configuration: self.s3Configuration(port: s3Port, of: configuration), logger: self.logger))
+            services.append(
+                try S3DevServer(configuration: self.s3Configuration(port: s3Port, of: configuration), logger: self.logger)
+            )
         }
         if self.hasWorker {
             services.append(try WorkerPool(configuration: configuration, logger: self.logger))
@@ -62,7 +70,8 @@ final class DevelopmentApp: Service {
     /// A service whose end, however it comes, is everybody's, in order.
     static func endingAll(_ service: any Service) -> ServiceGroupConfiguration.ServiceConfiguration {
         .init(
-            service: service, successTerminationBehavior: .gracefullyShutdownGroup,
+            service: service,
+            successTerminationBehavior: .gracefullyShutdownGroup,
             failureTerminationBehavior: .gracefullyShutdownGroup
         )
     }

@@ -17,8 +17,8 @@ let serial = 0
 
 const size = (bytes) => {
   let unit = 0
-  for (; bytes >= 999.995 && unit < 4; unit++) bytes /= 1000
-  return `${+bytes.toFixed(2)} ${['bytes', 'kB', 'MB', 'GB', 'TB'][unit]}`
+  for (; bytes >= 999.95 && unit < 4; unit++) bytes /= 1000
+  return `${+bytes.toFixed(1)} ${['bytes', 'kB', 'MB', 'GB', 'TB'][unit]}`
 }
 
 const tooLarge = (file, limit) => `Too large: ${size(file.size)}${limit ? `, the limit is ${size(+limit)}` : ''}.`

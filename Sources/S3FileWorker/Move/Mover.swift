@@ -53,24 +53,24 @@ struct Mover: Sendable {
                 throw error
             }
         }
-        return try await self.confirm(copied, of: job)
+        return try await self.confirm(etag: copied.etag, versionID: copied.versionID, of: job)
     }
 
     /// A copy keeps the ETag of an object that was posted in one piece, so an equal ETag proves the bytes. An unequal one proves nothing
     /// (multipart, KMS): then the source must still be the verified object, or else the copy is not kept.
-    private func confirm(_ copied: S3CopyResult, of job: Job) async throws -> Outcome {
-        if Self.sameETag(copied.etag, job.etag) { return .stored(etag: copied.etag, versionID: copied.versionID) }
+    private func confirm(etag: String, versionID: String?, of job: Job) async throws -> Outcome {
+        if S3ObjectHead.isSameETag(etag, job.etag) { return .stored(etag: etag, versionID: versionID) }
         try self.checkLease()
         do {
             let source = try await self.s3.headObject(bucket: job.tmpBucket, key: job.tmpKey, versionID: job.versionID)
-            if Self.sameETag(source.etag, job.etag), source.size == job.size {
-                return .stored(etag: copied.etag, versionID: copied.versionID)
+            if S3ObjectHead.isSameETag(source.etag, job.etag), source.size == job.size {
+                return .stored(etag: etag, versionID: versionID)
             }
         } catch let error as S3Error where error.code == .noSuchKey || error.code == .notFound {
             // Gone: then nothing vouches for what was copied.
         }
         try self.checkLease()
-        try await self.s3.deleteObject(bucket: job.bucket, key: job.key, versionID: copied.versionID)
+        try await self.s3.deleteObject(bucket: job.bucket, key: job.key, versionID: versionID)
         return Self.sourceChanged
     }
 
@@ -90,10 +90,10 @@ struct Mover: Sendable {
             )
         }
         // Ours, from an attempt whose answer was lost; but only the verified bytes count.
-        if Self.sameETag(head.etag, job.etag) || (job.size > self.options.copyLimit && head.size == job.size) {
+        if S3ObjectHead.isSameETag(head.etag, job.etag) || (job.size > self.options.copyLimit && head.size == job.size) {
             return .stored(etag: head.etag, versionID: head.versionID)
         }
-        return try await self.confirm(S3CopyResult(etag: head.etag, versionID: head.versionID, lastModified: nil), of: job)
+        return try await self.confirm(etag: head.etag, versionID: head.versionID, of: job)
     }
 
     func copyRequest(for job: Job) -> S3CopyRequest {
@@ -126,12 +126,6 @@ struct Mover: Sendable {
         code: "source_missing",
         message: "The uploaded file is no longer there, so it could not be stored. Upload it again."
     )
-
-    /// Some stores send ETags in quotes, others bare.
-    static func sameETag(_ one: String, _ other: String) -> Bool {
-        func bare(_ etag: String) -> Substring { etag.utf8.first == UInt8(ascii: "\"") ? etag.dropFirst().dropLast() : etag[...] }
-        return bare(one).utf8.elementsEqual(bare(other).utf8)
-    }
 
     static func outcome(of error: S3Error) -> Outcome {
         let message = error.message.isEmpty ? "S3 answered \(error.code)." : error.message

@@ -20,15 +20,21 @@ struct MultipartMove: Sendable {
 
     func run() async throws -> S3CopyResult {
         let request = self.mover.copyRequest(for: self.job)
-        let uploadID = try await self.mover.s3.createMultipartUpload(for: request)
+        let uploadID = try await self.mover.s3.createMultipartUpload(
+            bucket: request.bucket,
+            key: request.key,
+            contentType: request.contentType,
+            contentDisposition: request.contentDisposition,
+            metadata: request.metadata
+        )
         do {
-            let etags = try await self.copyParts(request, uploadID)
+            let parts = try await self.copyParts(request, uploadID)
             try self.mover.checkLease()
             return try await self.mover.s3.completeMultipartUpload(
                 bucket: self.job.bucket,
                 key: self.job.key,
                 uploadID: uploadID,
-                etags: etags,
+                parts: parts,
                 ifNoneMatch: true
             )
         } catch let error as S3Error where error.isOutcomeUnknown {
@@ -39,10 +45,10 @@ struct MultipartMove: Sendable {
         }
     }
 
-    private func copyParts(_ request: S3CopyRequest, _ uploadID: String) async throws -> [String] {
+    private func copyParts(_ request: S3CopyRequest, _ uploadID: String) async throws -> [S3Part] {
         let ranges = Self.ranges(size: self.job.size)
-        return try await withThrowingTaskGroup(of: (Int, String).self) { group in
-            var etags = [String](repeating: "", count: ranges.count)
+        return try await withThrowingTaskGroup(of: S3Part.self) { group in
+            var parts: [S3Part] = []
             var (next, copied) = (0, Int64(0))
             func start() {
                 guard next < ranges.count else { return }
@@ -50,23 +56,22 @@ struct MultipartMove: Sendable {
                 next += 1
                 group.addTask {
                     try self.mover.checkLease()
-                    let etag = try await self.mover.s3.uploadPartCopy(
+                    return try await self.mover.s3.uploadPartCopy(
                         request,
                         uploadID: uploadID,
-                        partNumber: index + 1,
+                        number: index + 1,
                         range: ranges[index]
                     )
-                    return (index, etag)
                 }
             }
             for _ in 0..<Self.concurrentParts { start() }
-            while let (index, etag) = try await group.next() {
-                etags[index] = etag
-                copied += Int64(ranges[index].count)
+            while let part = try await group.next() {
+                parts.append(part)
+                copied += Int64(ranges[part.number - 1].count)
                 await self.mover.progress(self.job, copied)
                 start()
             }
-            return etags
+            return parts
         }
     }
 }

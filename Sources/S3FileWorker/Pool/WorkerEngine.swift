@@ -126,7 +126,7 @@ struct WorkerEngine: Service {
         )
         await withTaskGroup(of: Void.self) { group in
             group.addTask { try? await listener.run() }
-            group.addTask { for await _ in listener.events { self.bell.ring() } }
+            group.addTask { for await _ in listener.notifications { self.bell.ring() } }
             await group.next()
             group.cancelAll()
         }

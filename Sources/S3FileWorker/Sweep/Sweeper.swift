@@ -1,5 +1,4 @@
-package import struct Foundation.Date
-import struct Foundation.TimeInterval
+package import Foundation
 package import Logging
 import S3
 package import S3File
@@ -64,7 +63,7 @@ package struct Sweeper: Sendable {
         let keys = expired + others.map(\.key)
         guard !keys.isEmpty else { return }
         let result = try await self.s3.deleteObjects(bucket: self.bucket, keys.map { S3ObjectIdentifier(key: $0) })
-        let failed = Set(result.errors.map { Array($0.key.utf8) })
+        let failed = Set(result.errors.map { Array($0.object.key.utf8) })
         let gone = Set(keys.map { Array($0.utf8) }).subtracting(failed)
         summary.failed += failed.count
         summary.deleted += gone.count

@@ -14,10 +14,17 @@ struct DevCommandTests {
                 echo "bucket=$S3FILE_BUCKET endpoint=$AWS_ENDPOINT_URL_S3 app=$S3FILE_HOST:$S3FILE_PORT session=${AWS_SESSION_TOKEN-none}"
                 exit 7
                 """
-            let (lines, exitCode) = try await Self.dev(in: folder, ["sh", "-c", script], environment: ["AWS_SESSION_TOKEN": "other"])
+            let (lines, exitCode) = try await Self.dev(
+                in: folder,
+                ["sh", "-c", script],
+                environment: ["AWS_SESSION_TOKEN": "other"]
+            )
             #expect(lines.contains("s3file|t"))
             let settings = try #require(lines.first { $0.hasPrefix("bucket=") })
-            #expect(settings.wholeMatch(of: /bucket=s3file-dev endpoint=http:\/\/127\.0\.0\.1:\d+ app=127\.0\.0\.1:\d+ session=none/) != nil)
+            #expect(
+                settings.wholeMatch(of: /bucket=s3file-dev endpoint=http:\/\/127\.0\.0\.1:\d+ app=127\.0\.0\.1:\d+ session=none/)
+                    != nil
+            )
             #expect(exitCode == 7)
             #expect(try Self.processes(of: folder) == [])
         }
@@ -26,9 +33,12 @@ struct DevCommandTests {
     @Test("ends everything on SIGTERM, leaves no process, and finds its data and its secret again")
     func restart() async throws {
         try await withTemporaryFolder { folder in
-            let create = #"psql -q "$DATABASE_URL" -c "create table kept as select 'still here' as what"; echo "secret $S3FILE_SECRET"; exec sleep 600"#
+            let create =
+                #"psql -q "$DATABASE_URL" -c "create table kept as select 'still here' as what"; echo "secret $S3FILE_SECRET"; exec sleep 600"#
             let (secret, exitCode) = try await Program.with(
-                "\(Program.folder)/s3file", Self.arguments(in: folder, ["sh", "-c", create]), environment: Self.cleared
+                "\(Program.folder)/s3file",
+                Self.arguments(in: folder, ["sh", "-c", create]),
+                environment: Self.cleared
             ) { program in
                 let secret = try await program.line(containing: "secret ")
                 #expect(try Self.processes(of: folder).count > 2)
@@ -38,7 +48,11 @@ struct DevCommandTests {
             }
             #expect(exitCode == 0)
             #expect(try Self.processes(of: folder) == [])
-            #expect(try String(contentsOf: folder.appendingPathComponent("dev/postgres.log"), encoding: .utf8).contains("received fast shutdown request"))
+            #expect(
+                try String(contentsOf: folder.appendingPathComponent("dev/postgres.log"), encoding: .utf8).contains(
+                    "received fast shutdown request"
+                )
+            )
 
             let read = #"psql -tA "$DATABASE_URL" -c "select what from kept"; echo "secret $S3FILE_SECRET""#
             let again = try await Self.dev(in: folder, ["sh", "-c", read])
@@ -51,9 +65,12 @@ struct DevCommandTests {
     @Test("after being killed with kill -9, takes over the Postgres that was left running, with all that was committed")
     func killed() async throws {
         try await withTemporaryFolder { folder in
-            let create = #"psql -q "$DATABASE_URL" -c "create table kept as select 'still here' as what"; echo created; exec sleep 600"#
+            let create =
+                #"psql -q "$DATABASE_URL" -c "create table kept as select 'still here' as what"; echo created; exec sleep 600"#
             let (sleeper, exitCode) = try await Program.with(
-                "\(Program.folder)/s3file", Self.arguments(in: folder, ["sh", "-c", create]), environment: Self.cleared
+                "\(Program.folder)/s3file",
+                Self.arguments(in: folder, ["sh", "-c", create]),
+                environment: Self.cleared
             ) { program in
                 _ = try await program.line(containing: "created")
                 let sleeper = try Self.processes { $0.parent == program.processIdentifier && $0.command.hasPrefix("sleep 600") }
@@ -86,11 +103,14 @@ struct DevCommandTests {
         }
     }
 
-    @Test("a second one in the same folder, a port in use, an unwritable folder, a wrong version, an unknown command: one sentence each")
+    @Test(
+        "a second one in the same folder, a port in use, an unwritable folder, a wrong version, an unknown command: one sentence each"
+    )
     func sentences() async throws {
         try await withTemporaryFolder { folder in
             try await Program.with(
-                "\(Program.folder)/s3file", Self.arguments(in: folder, ["sh", "-c", "echo started on $S3FILE_PORT; exec sleep 600"]),
+                "\(Program.folder)/s3file",
+                Self.arguments(in: folder, ["sh", "-c", "echo started on $S3FILE_PORT; exec sleep 600"]),
                 environment: Self.cleared
             ) { program in
                 _ = try await program.line(containing: "started on ")
@@ -105,9 +125,12 @@ struct DevCommandTests {
                 let log = try Self.endpointPort(of: program.processIdentifier)
                 let taken = try await Program.output(
                     "\(Program.folder)/s3file",
-                    ["dev", "--directory", folder.path + "/other", "--port", "0", "--s3-port", log, "--", "true"], environment: Self.cleared
+                    ["dev", "--directory", folder.path + "/other", "--port", "0", "--s3-port", log, "--", "true"],
+                    environment: Self.cleared
                 )
-                #expect(taken.lines == ["Error: Port \(log) is in use: stop what listens there, or give another one with --s3-port."])
+                #expect(
+                    taken.lines == ["Error: Port \(log) is in use: stop what listens there, or give another one with --s3-port."]
+                )
                 #expect(!FileManager.default.fileExists(atPath: folder.path + "/other"))
             }
 
@@ -146,10 +169,13 @@ struct DevCommandTests {
     }
 
     private static func dev(
-        in folder: URL, _ command: [String], environment: [String: String?] = [:]
+        in folder: URL,
+        _ command: [String],
+        environment: [String: String?] = [:]
     ) async throws -> (lines: [String], exitCode: Int32) {
         try await Program.output(
-            "\(Program.folder)/s3file", Self.arguments(in: folder, command),
+            "\(Program.folder)/s3file",
+            Self.arguments(in: folder, command),
             environment: Self.cleared.merging(environment) { _, new in new }
         )
     }
@@ -164,7 +190,9 @@ struct DevCommandTests {
     private static func processes(of folder: URL) throws -> [Int32] {
         try Self.processes { process in
             process.command.contains(folder.path)
-                || ((try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(process.identifier)/cwd"))?.hasPrefix(folder.path) ?? false)
+                || ((try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(process.identifier)/cwd"))?.hasPrefix(
+                    folder.path
+                ) ?? false)
         }
     }
 
@@ -187,7 +215,10 @@ struct DevCommandTests {
     /// The port of the S3 server that a running `s3file dev` has told its command of.
     private static func endpointPort(of process: Int32) throws -> String {
         let child = try #require(try Self.processes { $0.parent == process && $0.command.hasPrefix("sleep 600") }.first)
-        let environment = String(decoding: FileManager.default.contents(atPath: "/proc/\(child)/environ") ?? Data(), as: UTF8.self)
+        let environment = String(
+            decoding: FileManager.default.contents(atPath: "/proc/\(child)/environ") ?? Data(),
+            as: UTF8.self
+        )
         let endpoint = environment.split(separator: "\0").first { $0.hasPrefix("AWS_ENDPOINT_URL_S3=") }
         return try #require(endpoint?.split(separator: ":").last.map(String.init))
     }

@@ -27,7 +27,11 @@ struct PrivateClusterTests {
                     let program = programs.appendingPathComponent(name).path
                     let script = "#!/bin/sh\necho 'postgres (PostgreSQL) \(version).4 (Debian \(version).4-1)'\n"
                     try #require(
-                        FileManager.default.createFile(atPath: program, contents: Data(script.utf8), attributes: [.posixPermissions: 0o755])
+                        FileManager.default.createFile(
+                            atPath: program,
+                            contents: Data(script.utf8),
+                            attributes: [.posixPermissions: 0o755]
+                        )
                     )
                 }
             }
