@@ -36,6 +36,13 @@ let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swi
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+/// The package's name for what Apple's platforms have in their SDK; Subprocess speaks in its paths and descriptors.
+let systemPackage = Target.Dependency.product(
+    name: "SystemPackage",
+    package: "swift-system",
+    condition: .when(platforms: [.linux])
+)
+let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 
 let package = Package(
     name: "s3file",
@@ -51,13 +58,16 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-async-algorithms", from: "1.1.4"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(
-            url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: [.defaults, "CommandLineArguments"]
+            url: "https://github.com/apple/swift-configuration",
+            from: "1.4.0",
+            traits: [.defaults, "CommandLineArguments"]
         ),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
@@ -67,7 +77,9 @@ let package = Package(
     targets: [
         // Postgres without blocking: knows nothing of uploads.
         .systemLibrary(
-            name: "CLibpq", path: "Sources/CLibpq", pkgConfig: "libpq",
+            name: "CLibpq",
+            path: "Sources/CLibpq",
+            pkgConfig: "libpq",
             providers: [.apt(["libpq-dev"]), .brew(["libpq"])]
         ),
         .target(
@@ -78,11 +90,16 @@ let package = Package(
         // S3 without uploads: signing, client, errors.
         .target(
             name: "S3",
-            dependencies: [asyncHTTPClient, crypto, logging, nioCore, nioFoundationCompat, nioHTTP1],
+            dependencies: [asyncHTTPClient, crypto, logging, nioCore, nioFoundationCompat, nioHTTP1, nioPosix],
             swiftSettings: swiftSettings
         ),
         // The numbered SQL of the repository, embedded.
-        .target(name: "Migrations", path: "migrations", swiftSettings: swiftSettings),
+        .target(
+            name: "Migrations",
+            path: "migrations",
+            resources: [.embedInCode("0001_uploads.sql")],
+            swiftSettings: swiftSettings
+        ),
         // The domain: fields, tickets, promises, uploads and their queue.
         .target(
             name: "S3File",
@@ -114,8 +131,9 @@ let package = Package(
         .executableTarget(
             name: "S3FileCommand",
             dependencies: [
-                "Migrations", "Postgres", "S3", "S3DevServer", "S3File", "S3FileWorker", argumentParser, configuration, logging,
-                nioCore, nioPosix, serviceLifecycle, subprocess,
+                "Migrations", "Postgres", "S3", "S3DevServer", "S3File", "S3FileWorker", argumentParser, asyncHTTPClient,
+                configuration, logging,
+                nioCore, nioHTTP1, nioPosix, serviceLifecycle, subprocess, systemPackage, unixSignals,
             ],
             swiftSettings: swiftSettings
         ),
@@ -132,7 +150,9 @@ let package = Package(
         .target(
             name: "TestEnvironment",
             dependencies: [
-                "Postgres", "S3", "S3DevServer", "S3File", asyncHTTPClient, logging, nioCore, nioPosix, serviceLifecycle, subprocess,
+                "Migrations", "Postgres", "S3", "S3DevServer", "S3File", asyncHTTPClient, logging, nioCore, nioPosix,
+                serviceLifecycle,
+                subprocess, systemPackage,
             ],
             path: "Tests/TestEnvironment",
             swiftSettings: swiftSettings
@@ -144,7 +164,9 @@ let package = Package(
         ),
         .testTarget(
             name: "S3Tests",
-            dependencies: ["S3", "TestEnvironment", asyncHTTPClient, crypto, logging, nioCore, nioFoundationCompat, nioHTTP1],
+            dependencies: [
+                "S3", "TestEnvironment", asyncHTTPClient, crypto, logging, nioCore, nioFoundationCompat, nioHTTP1, nioPosix,
+            ],
             swiftSettings: swiftSettings
         ),
         .testTarget(
@@ -183,12 +205,16 @@ let package = Package(
         ),
         .testTarget(
             name: "JourneyTests",
-            dependencies: ["S3", "S3File", "Postgres", "TestEnvironment", asyncHTTPClient, logging, nioCore, nioHTTP1, subprocess],
+            dependencies: [
+                "S3", "S3File", "Postgres", "TestEnvironment", asyncHTTPClient, logging, nioCore, nioHTTP1, subprocess,
+            ],
             swiftSettings: swiftSettings
         ),
         .testTarget(
             name: "PageTests",
-            dependencies: ["S3", "S3File", "TestEnvironment", asyncHTTPClient, logging, nioCore, nioFoundationCompat, nioHTTP1, subprocess],
+            dependencies: [
+                "S3", "S3File", "TestEnvironment", asyncHTTPClient, logging, nioCore, nioFoundationCompat, nioHTTP1, subprocess,
+            ],
             swiftSettings: swiftSettings
         ),
     ],

@@ -1,0 +1,88 @@
+import NIOHTTP1
+
+#if canImport(FoundationEssentials)
+    package import FoundationEssentials
+#else
+    package import Foundation
+#endif
+
+package struct S3ListedObject: Sendable, Hashable {
+    package var key: String
+    package var size: Int64
+    package var etag: String
+    package var lastModified: Date
+}
+
+/// A page of a bucket's objects, in the order of their keys' bytes.
+package struct S3Listing: Sendable {
+    package var objects: [S3ListedObject]
+    /// Gives the next page; nil on the last.
+    package var nextToken: String?
+}
+
+extension S3Client {
+    /// A thousand keys of a thousand bytes, each byte of which may be written as three.
+    private static let listingLimit = 8 << 20
+
+    /// One page, of up to 1,000 objects.
+    ///
+    /// - Parameters:
+    ///   - continuationToken: the last page's ``S3Listing/nextToken``.
+    ///   - startAfter: a key to begin behind; S3 ignores it next to a token.
+    package func listObjects(
+        bucket: String,
+        prefix: String = "",
+        continuationToken: String? = nil,
+        startAfter: String? = nil,
+        maxKeys: Int = 1000
+    ) async throws -> S3Listing {
+        var request = S3Request(
+            operation: "ListObjectsV2",
+            method: .GET,
+            bucket: bucket,
+            // Keys may hold characters that XML has no form for, so S3 is asked to encode them.
+            query: [("list-type", "2"), ("encoding-type", "url"), ("max-keys", String(maxKeys))],
+            timeout: self.timeouts.request,
+            responseLimit: Self.listingLimit
+        )
+        if !prefix.isEmpty { request.query.append(("prefix", prefix)) }
+        if let continuationToken { request.query.append(("continuation-token", continuationToken)) }
+        if let startAfter { request.query.append(("start-after", startAfter)) }
+        let sent = request
+        return try await self.send(sent) { response throws(S3Error) in
+            let document = try Self.document(response, "ListBucketResult", sent)
+            let isEncoded = document["EncodingType"]?.text == "url"
+            var listing = S3Listing(objects: [], nextToken: nil)
+            for element in document.children where element.name == "Contents" {
+                listing.objects.append(try Self.listedObject(element, isEncoded, response, sent))
+            }
+            if document["IsTruncated"]?.text == "true" {
+                listing.nextToken = try Self.required("NextContinuationToken", in: document, response, sent)
+            }
+            return listing
+        }
+    }
+
+    private static func listedObject(
+        _ element: XMLElement,
+        _ isEncoded: Bool,
+        _ response: S3Response,
+        _ request: S3Request
+    ) throws(S3Error) -> S3ListedObject {
+        let text = try Self.required("Key", in: element, response, request)
+        // AWS writes a space as a plus here, and a plus as %2B.
+        guard
+            let key = isEncoded ? URIEncoding.decodeText(text, plusIsSpace: true) : text,
+            let size = element["Size"].flatMap({ Int64($0.text) }), size >= 0,
+            let lastModified = element["LastModified"].flatMap({ Timestamp.parseISO8601($0.text) })
+        else {
+            throw S3Error(
+                .invalidResponse,
+                status: response.status,
+                message: "\(request.subject): an object's key, size or date cannot be read.",
+                requestID: response.headers.first(name: "x-amz-request-id")
+            )
+        }
+        return S3ListedObject(key: key, size: size, etag: element["ETag"]?.text ?? "", lastModified: lastModified)
+    }
+}

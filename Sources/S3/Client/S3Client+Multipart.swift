@@ -1,0 +1,157 @@
+package import NIOCore
+import NIOHTTP1
+
+/// A part that is stored, for ``S3Client/completeMultipartUpload(bucket:key:uploadID:parts:ifNoneMatch:)``.
+package struct S3Part: Sendable, Hashable {
+    /// From 1 to 10,000.
+    package var number: Int
+    package var etag: String
+
+    package init(number: Int, etag: String) {
+        self.number = number
+        self.etag = etag
+    }
+}
+
+extension S3Client {
+    /// Begins an object of several parts; they cost money until the upload is completed or aborted.
+    ///
+    /// Repeated after a lost answer, so that an upload nobody knows of may remain: a lifecycle rule ends those.
+    package func createMultipartUpload(
+        bucket: String,
+        key: String,
+        contentType: String? = nil,
+        contentDisposition: String? = nil,
+        cacheControl: String? = nil,
+        metadata: [String: String] = [:]
+    ) async throws -> String {
+        var request = S3Request(
+            operation: "CreateMultipartUpload",
+            method: .POST,
+            bucket: bucket,
+            key: key,
+            query: [("uploads", "")],
+            timeout: self.timeouts.request
+        )
+        request.add("content-type", contentType)
+        request.add("content-disposition", contentDisposition)
+        request.add("cache-control", cacheControl)
+        request.add(metadata: metadata)
+        let sent = request
+        return try await self.send(sent) { response throws(S3Error) in
+            let document = try Self.document(response, "InitiateMultipartUploadResult", sent)
+            return try Self.required("UploadId", in: document, response, sent)
+        }
+    }
+
+    /// Stores one part, 5 MiB or more unless it is the last.
+    package func uploadPart(
+        bucket: String,
+        key: String,
+        uploadID: String,
+        number: Int,
+        body: ByteBuffer
+    ) async throws -> S3Part {
+        var request = self.partRequest("UploadPart", bucket, key, uploadID, number)
+        request.timeout = self.timeouts.request + .seconds(body.readableBytes / 125_000)
+        request.body = body
+        let subject = request.subject
+        return try await self.send(request) { response throws(S3Error) in
+            S3Part(number: number, etag: try Self.putResult(response, subject).etag)
+        }
+    }
+
+    /// Copies a range of bytes of an object into a part. Safe to repeat: the part's number decides where it goes.
+    ///
+    /// - Parameter copy: the source with its fence, and the destination the upload was created for; what else it holds was for
+    ///   ``createMultipartUpload(bucket:key:contentType:contentDisposition:cacheControl:metadata:)``.
+    package func uploadPartCopy(
+        _ copy: S3CopyRequest,
+        uploadID: String,
+        number: Int,
+        range: ClosedRange<Int64>
+    ) async throws -> S3Part {
+        var request = self.partRequest("UploadPartCopy", copy.bucket, copy.key, uploadID, number)
+        request.timeout = self.timeouts.copy
+        try self.addSource(copy, to: &request)
+        request.add("x-amz-copy-source-range", "bytes=\(range.lowerBound)-\(range.upperBound)")
+        let sent = request
+        return try await self.send(sent) { response throws(S3Error) in
+            let document = try Self.document(response, "CopyPartResult", sent)
+            return S3Part(number: number, etag: try Self.required("ETag", in: document, response, sent))
+        }
+    }
+
+    /// Makes the object of its parts, once: see ``S3Error/isOutcomeUnknown``.
+    package func completeMultipartUpload(
+        bucket: String,
+        key: String,
+        uploadID: String,
+        parts: [S3Part],
+        ifNoneMatch: Bool = false
+    ) async throws -> S3CopyResult {
+        var writer = XMLWriter()
+        writer.element("CompleteMultipartUpload", attributes: [("xmlns", Self.namespace)]) { writer in
+            for part in parts.sorted(by: { $0.number < $1.number }) {
+                writer.element("Part") { writer in
+                    writer.element("PartNumber", text: String(part.number))
+                    writer.element("ETag", text: part.etag)
+                }
+            }
+        }
+        var request = S3Request(
+            operation: "CompleteMultipartUpload",
+            method: .POST,
+            bucket: bucket,
+            key: key,
+            query: [("uploadId", uploadID)],
+            body: ByteBuffer(string: writer.text),
+            repetition: .unsafe,
+            timeout: self.timeouts.copy
+        )
+        request.add("content-type", "application/xml")
+        if ifNoneMatch { request.add("if-none-match", "*") }
+        let sent = request
+        return try await self.send(sent) { response throws(S3Error) in
+            let document = try Self.document(response, "CompleteMultipartUploadResult", sent)
+            return S3CopyResult(
+                etag: try Self.required("ETag", in: document, response, sent),
+                versionID: response.headers.first(name: "x-amz-version-id")
+            )
+        }
+    }
+
+    /// Gives the parts up. An upload that is gone is success.
+    package func abortMultipartUpload(bucket: String, key: String, uploadID: String) async throws {
+        let request = S3Request(
+            operation: "AbortMultipartUpload",
+            method: .DELETE,
+            bucket: bucket,
+            key: key,
+            query: [("uploadId", uploadID)],
+            timeout: self.timeouts.request
+        )
+        do {
+            try await self.send(request) { _ throws(S3Error) in }
+        } catch let error as S3Error where error.code == .noSuchUpload {
+            return
+        }
+    }
+
+    private func partRequest(
+        _ operation: String,
+        _ bucket: String,
+        _ key: String,
+        _ uploadID: String,
+        _ number: Int
+    ) -> S3Request {
+        S3Request(
+            operation: operation,
+            method: .PUT,
+            bucket: bucket,
+            key: key,
+            query: [("partNumber", String(number)), ("uploadId", uploadID)],
+            timeout: self.timeouts.request
+        )
+    }
+}

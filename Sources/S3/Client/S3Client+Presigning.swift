@@ -1,0 +1,69 @@
+#if canImport(FoundationEssentials)
+    package import FoundationEssentials
+#else
+    package import Foundation
+#endif
+
+extension S3Client {
+    /// A URL on the public endpoint that gives an object to whoever has it, until it ends, or the credentials do.
+    ///
+    /// - Parameters:
+    ///   - expires: at most seven days.
+    ///   - contentDisposition: sent with the object instead of its own, such as `attachment; filename="a.pdf"`.
+    ///   - contentType: sent with the object instead of its own.
+    package func presignedGetURL(
+        bucket: String,
+        key: String,
+        versionID: String? = nil,
+        expires: Duration,
+        contentDisposition: String? = nil,
+        contentType: String? = nil,
+        now: Date = Date()
+    ) async throws -> String {
+        let target = try self.resolvedPublicEndpoint().target(bucket: bucket, key: key)
+        let credentials = try await self.currentCredentials(at: now)
+        var expires = min(expires, SigV4.maximumExpiry)
+        if let expiration = credentials.expiration {
+            expires = min(expires, .seconds(Int64(expiration.timeIntervalSince(now))))
+        }
+        var query: [(name: String, value: String)] = []
+        if let contentDisposition { query.append(("response-content-disposition", contentDisposition)) }
+        if let contentType { query.append(("response-content-type", contentType)) }
+        if let versionID { query.append(("versionId", versionID)) }
+        return target.url(
+            query: SigV4.presignedQuery(
+                method: "GET",
+                path: target.path,
+                query: query,
+                headers: [("host", target.authority)],
+                credentials: credentials,
+                region: self.configuration.region,
+                expires: expires,
+                now: now,
+                keys: self.keys
+            )
+        )
+    }
+
+    /// The scheme, host and port under which browsers reach a bucket.
+    package func publicOrigin(bucket: String) throws(S3Error) -> String {
+        let target = try self.resolvedPublicEndpoint().target(bucket: bucket)
+        return "\(target.scheme)://\(target.authority)"
+    }
+
+    /// Where a browser posts a form to, and the fields that allow it.
+    package func presignedPost(
+        _ policy: PostPolicy,
+        now: Date = Date()
+    ) async throws -> (url: String, fields: [(name: String, value: String)]) {
+        let target = try self.resolvedPublicEndpoint().target(bucket: policy.bucket)
+        let credentials = try await self.currentCredentials(at: now)
+        let fields = policy.fields(
+            credentials: credentials,
+            region: self.configuration.region,
+            now: now,
+            keys: self.keys
+        )
+        return (target.url(), fields)
+    }
+}

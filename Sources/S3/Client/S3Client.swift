@@ -1,0 +1,92 @@
+package import AsyncHTTPClient
+package import Logging
+import NIOCore
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// Talks to S3: signs, sends, reads bounded answers, and repeats what may be repeated.
+///
+/// Every call throws ``S3Error``, or `CancellationError` when its task was cancelled. Copies and completed multipart uploads are
+/// never repeated after an unclear answer: see ``S3Error/isOutcomeUnknown``.
+package struct S3Client: Sendable {
+    /// How long a call may take in all, for each attempt.
+    package struct Timeouts: Sendable, Hashable {
+        /// For small requests. Bodies get more, by their size.
+        package var request: Duration
+        /// For copies, during which a store may be silent.
+        package var copy: Duration
+
+        package init(request: Duration = .seconds(30), copy: Duration = .seconds(600)) {
+            self.request = request
+            self.copy = copy
+        }
+    }
+
+    package let configuration: S3Configuration
+    package var retry: S3RetryPolicy
+    package var timeouts: Timeouts
+
+    let httpClient: HTTPClient
+    let logger: Logger
+    let keys = SigningKeyCache()
+    private let endpoint: Result<S3Endpoint, S3Error>
+    private let publicEndpoint: Result<S3Endpoint, S3Error>
+
+    /// - Parameter httpClient: configured as ``httpClientConfiguration(connectTimeout:idleTimeout:)``; the caller shuts it down.
+    package init(
+        configuration: S3Configuration,
+        httpClient: HTTPClient,
+        logger: Logger,
+        retry: S3RetryPolicy = S3RetryPolicy(),
+        timeouts: Timeouts = Timeouts()
+    ) {
+        self.configuration = configuration
+        self.httpClient = httpClient
+        self.logger = logger
+        self.retry = retry
+        self.timeouts = timeouts
+        // A wrong endpoint is thrown by the first call, or earlier by `configuration.validate()`.
+        self.endpoint = Result { () throws(S3Error) in
+            try S3Endpoint(configuration.endpoint, configuration: configuration)
+        }
+        self.publicEndpoint = Result { () throws(S3Error) in
+            try S3Endpoint(configuration.publicEndpoint ?? configuration.endpoint, configuration: configuration)
+        }
+    }
+
+    /// The settings an HTTP client needs for S3: HTTP/1 only, no redirects (a redirect would need another signature), no
+    /// decompression (it would change the object), and failures to connect reported at once, because this client retries.
+    ///
+    /// - Parameter idleTimeout: the longest silence within an answer; not below ``Timeouts/copy``, or copies are cut off.
+    package static func httpClientConfiguration(
+        connectTimeout: Duration = .seconds(10),
+        idleTimeout: Duration = .seconds(600)
+    ) -> HTTPClient.Configuration {
+        var configuration = HTTPClient.Configuration(
+            redirectConfiguration: .disallow,
+            timeout: .init(connect: TimeAmount(connectTimeout), read: TimeAmount(idleTimeout)),
+            decompression: .disabled
+        )
+        configuration.httpVersion = .http1Only
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 64
+        configuration.connectionPool.idleTimeout = .seconds(30)
+        configuration.connectionPool.retryConnectionEstablishment = false
+        return configuration
+    }
+
+    func resolvedEndpoint() throws(S3Error) -> S3Endpoint { try self.endpoint.get() }
+    func resolvedPublicEndpoint() throws(S3Error) -> S3Endpoint { try self.publicEndpoint.get() }
+
+    /// Credentials that have not ended.
+    func currentCredentials(at now: Date) async throws -> S3Credentials {
+        let credentials = try await self.configuration.credentials.credentials()
+        if let expiration = credentials.expiration, expiration <= now {
+            throw S3Error(.expiredToken, status: 0, message: "The S3 credentials ended at \(Timestamp.iso8601(expiration)).")
+        }
+        return credentials
+    }
+}

@@ -1,0 +1,78 @@
+import NIOHTTP1
+
+#if canImport(FoundationEssentials)
+    package import FoundationEssentials
+#else
+    package import Foundation
+#endif
+
+/// What S3 says of an object without its bytes.
+package struct S3ObjectHead: Sendable, Hashable {
+    /// Of the whole object, also when a range was asked for.
+    package var size: Int64
+    /// As sent, quotes included. Compare with ``isSameETag(_:_:)``: stores differ about the quotes.
+    package var etag: String
+    package var contentType: String?
+    package var contentDisposition: String?
+    package var cacheControl: String?
+    package var lastModified: Date?
+    package var versionID: String?
+    /// The `x-amz-meta-` headers, by the rest of their names in lower case.
+    package var metadata: [String: String]
+
+    package init(
+        size: Int64,
+        etag: String,
+        contentType: String? = nil,
+        contentDisposition: String? = nil,
+        cacheControl: String? = nil,
+        lastModified: Date? = nil,
+        versionID: String? = nil,
+        metadata: [String: String] = [:]
+    ) {
+        self.size = size
+        self.etag = etag
+        self.contentType = contentType
+        self.contentDisposition = contentDisposition
+        self.cacheControl = cacheControl
+        self.lastModified = lastModified
+        self.versionID = versionID
+        self.metadata = metadata
+    }
+
+    /// Equal but for surrounding quotes, which Ceph leaves away in places.
+    package static func isSameETag(_ one: String, _ other: String) -> Bool {
+        func bare(_ etag: String) -> Substring {
+            etag.count > 1 && etag.hasPrefix("\"") && etag.hasSuffix("\"") ? etag.dropFirst().dropLast() : etag[...]
+        }
+        return bare(one) == bare(other)
+    }
+
+    init(status: Int, headers: HTTPHeaders, subject: S3Error.Subject) throws(S3Error) {
+        let length = headers.first(name: "content-length").flatMap { Int64($0) }
+        // "bytes 0-9/1000"
+        let total = headers.first(name: "content-range")?.split(separator: "/").last.flatMap { Int64($0) }
+        guard let size = status == 206 ? total : length, size >= 0, let etag = headers.first(name: "etag"), !etag.isEmpty else {
+            throw S3Error(
+                .invalidResponse,
+                status: status,
+                message: "\(subject): the answer says no size or no ETag.",
+                requestID: headers.first(name: "x-amz-request-id")
+            )
+        }
+        var metadata: [String: String] = [:]
+        for header in headers where header.name.lowercased().hasPrefix("x-amz-meta-") {
+            metadata[String(header.name.lowercased().dropFirst("x-amz-meta-".count))] = header.value
+        }
+        self.init(
+            size: size,
+            etag: etag,
+            contentType: headers.first(name: "content-type"),
+            contentDisposition: headers.first(name: "content-disposition"),
+            cacheControl: headers.first(name: "cache-control"),
+            lastModified: headers.first(name: "last-modified").flatMap { Timestamp.parseHTTP($0) },
+            versionID: headers.first(name: "x-amz-version-id"),
+            metadata: metadata
+        )
+    }
+}

@@ -1,0 +1,19 @@
+/// Where credentials come from. Asked before every attempt of every request, so it should remember what it may.
+package protocol S3CredentialsProvider: Sendable {
+    func credentials() async throws -> S3Credentials
+}
+
+/// Credentials that were given once.
+package struct StaticCredentials: S3CredentialsProvider {
+    private let value: S3Credentials
+
+    package init(_ credentials: S3Credentials) {
+        self.value = credentials
+    }
+
+    package init(accessKeyID: String, secretAccessKey: String, sessionToken: String? = nil) {
+        self.init(S3Credentials(accessKeyID: accessKeyID, secretAccessKey: secretAccessKey, sessionToken: sessionToken))
+    }
+
+    package func credentials() async throws -> S3Credentials { self.value }
+}

@@ -1,0 +1,54 @@
+import AsyncHTTPClient
+import NIOCore
+import NIOPosix
+
+extension S3Error {
+    /// The error that kept an answer from coming.
+    init(transport error: any Error, endpoint: String, subject: Subject) {
+        let nothingWasSent: Bool
+        switch error {
+        case is NIOConnectionError:
+            nothingWasSent = true
+        case let error as IOError:
+            // Given by connect(2) alone; a broken connection is ECONNRESET or EPIPE.
+            nothingWasSent = [ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, EADDRNOTAVAIL].contains(error.errnoCode)
+        case let error as HTTPClientError:
+            nothingWasSent = [.connectTimeout, .tlsHandshakeTimeout, .getConnectionFromPoolTimeout].contains(error)
+        default:
+            nothingWasSent = false
+        }
+        let reason =
+            switch error {
+            case let error as DeadlineExceeded: "there was no complete answer within \(error.timeout)"
+            case let error as NIOConnectionError:
+                error.dnsAError != nil && error.connectionErrors.isEmpty
+                    ? "the name \(error.host) could not be resolved"
+                    : error.connectionErrors.first.map { "\($0.error)" } ?? "\(error)"
+            default: "\(error)"
+            }
+        if nothingWasSent {
+            self.init(
+                .connectionFailed,
+                status: 0,
+                message: "\(subject): no connection to \(endpoint) (\(reason)). "
+                    + "Check that the endpoint is right and that S3 is running there."
+            )
+        } else {
+            self.init(
+                .connectionLost,
+                status: 0,
+                message: "\(subject): the connection to \(endpoint) failed before the answer was complete (\(reason))."
+            )
+        }
+    }
+
+    /// The same failure of a request that must not be repeated blindly: unless S3 refused it, it may have been done.
+    var orOutcomeUnknown: S3Error {
+        guard !self.code.isRefusal(status: self.status), self.code != .outcomeUnknown else { return self }
+        var error = self
+        error.code = .outcomeUnknown
+        error.cause = self.code
+        error.retryable = true
+        return error
+    }
+}
