@@ -36,7 +36,9 @@ let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", packa
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 /// The package's name for what Apple's platforms have in their SDK; Subprocess speaks in its paths and descriptors.
 let systemPackage = Target.Dependency.product(
-    name: "SystemPackage", package: "swift-system", condition: .when(platforms: [.linux])
+    name: "SystemPackage",
+    package: "swift-system",
+    condition: .when(platforms: [.linux])
 )
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 
@@ -54,7 +56,9 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-async-algorithms", from: "1.1.4"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(
-            url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: [.defaults, "CommandLineArguments"]
+            url: "https://github.com/apple/swift-configuration",
+            from: "1.4.0",
+            traits: [.defaults, "CommandLineArguments"]
         ),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
@@ -70,7 +74,9 @@ let package = Package(
     targets: [
         // Postgres without blocking: knows nothing of uploads.
         .systemLibrary(
-            name: "CLibpq", path: "Sources/CLibpq", pkgConfig: "libpq",
+            name: "CLibpq",
+            path: "Sources/CLibpq",
+            pkgConfig: "libpq",
             providers: [.apt(["libpq-dev"]), .brew(["libpq"])]
         ),
         .target(
@@ -86,7 +92,10 @@ let package = Package(
         ),
         // The numbered SQL of the repository, embedded.
         .target(
-            name: "Migrations", path: "migrations", resources: [.embedInCode("0001_uploads.sql")], swiftSettings: swiftSettings
+            name: "Migrations",
+            path: "migrations",
+            resources: [.embedInCode("0001_uploads.sql")],
+            swiftSettings: swiftSettings
         ),
         // The domain: fields, tickets, promises, uploads and their queue.
         .target(
@@ -119,8 +128,9 @@ let package = Package(
         .executableTarget(
             name: "S3FileCommand",
             dependencies: [
-                "Migrations", "Postgres", "S3", "S3DevServer", "S3File", "S3FileWorker", argumentParser, configuration, logging,
-                nioCore, nioPosix, serviceLifecycle, subprocess, systemPackage, unixSignals,
+                "Migrations", "Postgres", "S3", "S3DevServer", "S3File", "S3FileWorker", argumentParser, asyncHTTPClient,
+                configuration, logging,
+                nioCore, nioHTTP1, nioPosix, serviceLifecycle, subprocess, systemPackage, unixSignals,
             ],
             swiftSettings: swiftSettings
         ),
@@ -136,7 +146,11 @@ let package = Package(
         // Tests are arranged like Sources; TestEnvironment finds the Postgres and S3 that bin/test started.
         .target(
             name: "TestEnvironment",
-            dependencies: ["Postgres", "S3", "S3File", asyncHTTPClient, logging, nioCore, nioPosix, subprocess],
+            dependencies: [
+                "Migrations", "Postgres", "S3", "S3DevServer", "S3File", asyncHTTPClient, logging, nioCore, nioPosix,
+                serviceLifecycle,
+                subprocess, systemPackage,
+            ],
             path: "Tests/TestEnvironment",
             swiftSettings: swiftSettings
         ),
@@ -183,19 +197,20 @@ let package = Package(
         ),
         .testTarget(
             name: "S3FileCommandTests",
-            dependencies: ["S3FileCommand", "TestEnvironment", "S3File", logging, subprocess, systemPackage],
+            dependencies: ["S3FileCommand", "TestEnvironment", "S3File", logging, subprocess],
             swiftSettings: swiftSettings
         ),
         .testTarget(
             name: "JourneyTests",
-            dependencies: ["S3", "S3File", "Postgres", "TestEnvironment", asyncHTTPClient, logging, nioCore, nioHTTP1, subprocess],
+            dependencies: [
+                "S3", "S3File", "Postgres", "TestEnvironment", asyncHTTPClient, logging, nioCore, nioHTTP1, subprocess,
+            ],
             swiftSettings: swiftSettings
         ),
         .testTarget(
             name: "PageTests",
             dependencies: [
                 "S3", "S3File", "TestEnvironment", asyncHTTPClient, logging, nioCore, nioFoundationCompat, nioHTTP1, subprocess,
-                systemPackage,
             ],
             swiftSettings: swiftSettings
         ),

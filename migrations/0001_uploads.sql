@@ -177,7 +177,8 @@ begin
         select * into existing from s3file.upload u
          where u.tmp_bucket = from_ and u.tmp_key = enqueue.tmp_key for no key update;
         if found then
-            if existing.owner is distinct from enqueue.owner then
+            -- An expired tmp object has no owner: whoever comes too late is told so.
+            if existing.state <> 5 and existing.owner is distinct from enqueue.owner then
                 raise exception 's3file.enqueue: this tmp key was claimed by another owner'
                     using errcode = 'insufficient_privilege', hint = 'Upload the file again.';
             end if;

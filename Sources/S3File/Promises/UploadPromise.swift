@@ -27,4 +27,30 @@ public struct UploadPromise: Sendable, Identifiable, Equatable {
     public let owner: String?
     /// The key it asks for. The record's ``Upload/key`` is the final one: if this one is taken, a suffix is added.
     public let requestedKey: String
+
+    package init(
+        id: UUID,
+        field: String,
+        tmpBucket: String,
+        tmpKey: String,
+        filename: String,
+        size: Int64,
+        contentType: String,
+        etag: String,
+        versionID: String?,
+        owner: String?,
+        requestedKey: String
+    ) {
+        self.id = id
+        self.field = field
+        self.tmpBucket = tmpBucket
+        self.tmpKey = tmpKey
+        self.filename = filename
+        self.size = size
+        self.contentType = contentType
+        self.etag = etag
+        self.versionID = versionID
+        self.owner = owner
+        self.requestedKey = requestedKey
+    }
 }

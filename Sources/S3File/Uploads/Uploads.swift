@@ -144,7 +144,7 @@ public final class Uploads: Service {
                 underlying: error
             )
         }
-        if let expired = uploads.first(where: { $0.status == .expired }) {
+        if let expired = uploads.first(where: { $0.status == .expired || $0.status == .cancelled }) {
             throw UploadError(
                 .expired,
                 field: expired.field,

@@ -4,9 +4,9 @@ import Subprocess
 import Synchronization
 
 #if canImport(System)
-import System
+    import System
 #else
-import SystemPackage
+    import SystemPackage
 #endif
 
 /// The command that a development server is for: an app, or a test run.
@@ -16,12 +16,17 @@ import SystemPackage
 final class ChildProcess: Service {
     private let command: [String]
     private let environment: [String: String?]
+    private let prerequisite: LoopbackPort?
     private let status = Mutex<TerminationStatus?>(nil)
 
-    /// - Parameter command: A name to look up in the `PATH`, or a path, and its arguments; not empty.
-    init(command: [String], environment: [String: String?]) {
+    /// - Parameters:
+    ///   - command: A name to look up in the `PATH`, or a path, and its arguments; not empty.
+    ///   - environment: What its environment has beyond ours, or lacks.
+    ///   - prerequisite: What must answer before it starts.
+    init(command: [String], environment: [String: String?], after prerequisite: LoopbackPort?) {
         self.command = command
         self.environment = environment
+        self.prerequisite = prerequisite
     }
 
     /// As a shell has it; `nil` until it has ended by itself.
@@ -49,8 +54,12 @@ final class ChildProcess: Service {
         )
         do {
             try await cancelWhenGracefulShutdown {
+                try await self.prerequisite?.answers()
                 let result = try await Subprocess.run(
-                    configuration, input: .none, output: .currentStandardOutput, error: .currentStandardError
+                    configuration,
+                    input: .none,
+                    output: .currentStandardOutput,
+                    error: .currentStandardError
                 ) { execution in
                     execution.processIdentifier.value
                 }

@@ -41,21 +41,33 @@ struct DevCommand: AsyncParsableCommand {
         let directory = try DevelopmentDirectory(self.directory)
         let cluster = DevelopmentSettings.hasDatabase(inherited) ? nil : try PrivateCluster(in: directory)
         let settings = DevelopmentSettings(
-            inherited: inherited, databaseURL: cluster?.url, s3Port: s3Port, port: port, secret: try directory.secret()
+            inherited: inherited,
+            databaseURL: cluster?.url,
+            s3Port: s3Port,
+            port: port,
+            secret: try directory.secret()
         )
         var logger = Logger(label: "s3file.dev") { label in StreamLogHandler.standardError(label: label) }
         logger.logLevel = .notice
 
         let app = DevelopmentApp(
-            command: self.command, settings: settings, cluster: cluster, directory: directory, port: port, s3Port: s3Port,
-            hasWorker: !self.noWorker, logger: logger
+            command: self.command,
+            settings: settings,
+            cluster: cluster,
+            directory: directory,
+            port: port,
+            s3Port: s3Port,
+            hasWorker: !self.noWorker,
+            logger: logger
         )
         var services = [DevelopmentApp.endingAll(app)]
         if let cluster {
             services.insert(DevelopmentApp.endingAll(cluster), at: 0)
         }
         var configuration = ServiceGroupConfiguration(
-            services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
+            services: services,
+            gracefulShutdownSignals: [.sigterm, .sigint],
+            logger: logger
         )
         configuration.maximumGracefulShutdownDuration = .seconds(90)
         try await ServiceGroup(configuration: configuration).run()

@@ -16,8 +16,14 @@ final class DevelopmentApp: Service {
     private let logger: Logger
 
     init(
-        command: [String], settings: DevelopmentSettings, cluster: PrivateCluster?, directory: DevelopmentDirectory,
-        port: LoopbackPort?, s3Port: LoopbackPort?, hasWorker: Bool, logger: Logger
+        command: [String],
+        settings: DevelopmentSettings,
+        cluster: PrivateCluster?,
+        directory: DevelopmentDirectory,
+        port: LoopbackPort?,
+        s3Port: LoopbackPort?,
+        hasWorker: Bool,
+        logger: Logger
     ) {
         self.settings = settings
         self.cluster = cluster
@@ -25,7 +31,7 @@ final class DevelopmentApp: Service {
         self.port = port
         self.s3Port = s3Port
         self.hasWorker = hasWorker
-        self.child = command.isEmpty ? nil : ChildProcess(command: command, environment: settings.changes)
+        self.child = command.isEmpty ? nil : ChildProcess(command: command, environment: settings.changes, after: s3Port)
         self.logger = logger
     }
 
@@ -45,14 +51,14 @@ final class DevelopmentApp: Service {
         let configuration = try self.settings.configuration()
         var services: [any Service] = []
         if let s3Port {
-            services.append(try S3DevServer(configuration: self.s3Configuration(port: s3Port, of: configuration), logger: self.logger))
+            services.append(
+                try S3DevServer(configuration: self.s3Configuration(port: s3Port, of: configuration), logger: self.logger)
+            )
         }
         if self.hasWorker {
             services.append(try WorkerPool(configuration: configuration, logger: self.logger))
         }
-        if let port {
-            services.append(Announcement(port: port))
-        }
+        services.append(Announcement(settings: self.settings, app: self.port, s3: self.s3Port))
         if let child {
             services.append(child)
         }
@@ -64,7 +70,8 @@ final class DevelopmentApp: Service {
     /// A service whose end, however it comes, is everybody's, in order.
     static func endingAll(_ service: any Service) -> ServiceGroupConfiguration.ServiceConfiguration {
         .init(
-            service: service, successTerminationBehavior: .gracefullyShutdownGroup,
+            service: service,
+            successTerminationBehavior: .gracefullyShutdownGroup,
             failureTerminationBehavior: .gracefullyShutdownGroup
         )
     }

@@ -2,9 +2,9 @@ import Foundation
 import S3File
 
 #if canImport(System)
-import System
+    import System
 #else
-import SystemPackage
+    import SystemPackage
 #endif
 
 /// The folder that holds everything a development server keeps: database, objects, secret and logs.
@@ -28,7 +28,10 @@ final class DevelopmentDirectory: Sendable {
         self.path = String(cString: resolved)
         do {
             self.lock = try FileDescriptor.open(
-                FilePath(self.path + "/lock"), .readWrite, options: [.create, .closeOnExec], permissions: [.ownerReadWrite]
+                FilePath(self.path + "/lock"),
+                .readWrite,
+                options: [.create, .closeOnExec],
+                permissions: [.ownerReadWrite]
             )
         } catch {
             throw Self.notWritable(path)
@@ -70,7 +73,8 @@ final class DevelopmentDirectory: Sendable {
         guard let secret = try? Self.contents(of: "\(self.path)/\(file)"), secret.utf8.count >= 32 else {
             throw DevelopmentError(
                 code: .secretUnusable,
-                message: "The secret in \(self.path)/\(file) is unreadable or shorter than 32 bytes: delete that file to get a new one."
+                message:
+                    "The secret in \(self.path)/\(file) is unreadable or shorter than 32 bytes: delete that file to get a new one."
             )
         }
         return secret
@@ -82,7 +86,10 @@ final class DevelopmentDirectory: Sendable {
         guard access(target, F_OK) != 0 else { return }
         let unfinished = FilePath(target + ".new")
         let file = try FileDescriptor.open(
-            unfinished, .writeOnly, options: [.create, .truncate, .closeOnExec], permissions: [.ownerReadWrite]
+            unfinished,
+            .writeOnly,
+            options: [.create, .truncate, .closeOnExec],
+            permissions: [.ownerReadWrite]
         )
         try file.closeAfter {
             _ = try file.writeAll(contents.utf8)

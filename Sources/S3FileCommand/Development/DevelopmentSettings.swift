@@ -13,7 +13,9 @@ struct DevelopmentSettings: Sendable {
 
     /// The same settings for what runs in this process.
     func configuration() throws -> S3FileConfiguration {
-        try S3FileConfiguration(reader: ConfigReader(provider: EnvironmentVariablesProvider(environmentVariables: self.environment)))
+        try S3FileConfiguration(
+            reader: ConfigReader(provider: EnvironmentVariablesProvider(environmentVariables: self.environment))
+        )
     }
 
     static func hasDatabase(_ environment: [String: String]) -> Bool {
@@ -38,7 +40,9 @@ struct DevelopmentSettings: Sendable {
             changes["AWS_SECRET_ACCESS_KEY"] = S3FileConfiguration.developmentSecretAccessKey
             changes["AWS_REGION"] = Self.region
             // Of somebody's real account: they would not fit the development server.
-            for name in ["AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_PROFILE", "S3FILE_PUBLIC_ENDPOINT_URL", "S3FILE_ADDRESSING"] {
+            for name in [
+                "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_PROFILE", "S3FILE_PUBLIC_ENDPOINT_URL", "S3FILE_ADDRESSING",
+            ] {
                 changes.updateValue(nil, forKey: name)
             }
         }

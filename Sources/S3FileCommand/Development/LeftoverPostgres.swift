@@ -42,10 +42,12 @@ struct LeftoverPostgres: Sendable {
     /// A server's working folder is its data folder, which tells it from a stranger with a recycled process number.
     private var isRunning: Bool {
         #if os(Linux)
-        guard let folder = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(self.process)/cwd") else { return false }
-        return folder == self.data
+            guard let folder = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(self.process)/cwd") else {
+                return false
+            }
+            return folder == self.data
         #else
-        return kill(self.process, 0) == 0
+            return kill(self.process, 0) == 0
         #endif
     }
 }

@@ -15,7 +15,9 @@ struct LoopbackPort: Sendable, Hashable, CustomStringConvertible {
             // As servers set it: connections that linger from the last run do not count as "in use".
             var reuse: Int32 = 1
             setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &reuse, socklen_t(MemoryLayout<Int32>.size))
-            guard Self.withAddress(port: number, { bind(descriptor, $0, $1) }) == 0, listen(descriptor, 1) == 0 else { return nil }
+            guard Self.withAddress(port: number, { bind(descriptor, $0, $1) }) == 0, listen(descriptor, 1) == 0 else {
+                return nil
+            }
             var address = sockaddr_in()
             var length = socklen_t(MemoryLayout<sockaddr_in>.size)
             let named = withUnsafeMutablePointer(to: &address) { pointer in
@@ -43,9 +45,9 @@ struct LoopbackPort: Sendable, Hashable, CustomStringConvertible {
 
     private static func withSocket<R>(_ body: (Int32) -> R) -> R {
         #if canImport(Darwin)
-        let descriptor = socket(AF_INET, SOCK_STREAM, 0)
+            let descriptor = socket(AF_INET, SOCK_STREAM, 0)
         #else
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+            let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         #endif
         defer {
             let reason = errno

@@ -2,9 +2,9 @@ import Foundation
 import Subprocess
 
 #if canImport(System)
-import System
+    import System
 #else
-import SystemPackage
+    import SystemPackage
 #endif
 
 /// The system user that Postgres runs as: whoever calls, except that Postgres refuses root.
@@ -49,7 +49,8 @@ struct PostgresAccount: Sendable {
         }
         throw DevelopmentError(
             code: .postgresAccount,
-            message: "The user `\(user.name)`, who runs Postgres for root, cannot reach \(folder): give another folder with --directory."
+            message:
+                "The user `\(user.name)`, who runs Postgres for root, cannot reach \(folder): give another folder with --directory."
         )
     }
 

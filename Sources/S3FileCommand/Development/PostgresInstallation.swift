@@ -2,9 +2,9 @@ import Foundation
 import Subprocess
 
 #if canImport(System)
-import System
+    import System
 #else
-import SystemPackage
+    import SystemPackage
 #endif
 
 /// Postgres's server programs on this machine.
@@ -62,9 +62,13 @@ struct PostgresInstallation: Sendable, Hashable {
     /// `postgres (PostgreSQL) 15.18 (Debian …)` → `15`.
     private static func version(of postgres: String) async -> String? {
         let result = try? await run(
-            .path(FilePath(postgres)), arguments: ["--version"], output: .string(limit: 4096), error: .discarded
+            .path(FilePath(postgres)),
+            arguments: ["--version"],
+            output: .string(limit: 4096),
+            error: .discarded
         )
-        guard let result, result.terminationStatus.isSuccess, let number = result.standardOutput.split(separator: " ").dropFirst(2).first
+        guard let result, result.terminationStatus.isSuccess,
+            let number = result.standardOutput.split(separator: " ").dropFirst(2).first
         else { return nil }
         return String(number.prefix(while: \.isNumber))
     }

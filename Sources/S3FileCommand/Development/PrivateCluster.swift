@@ -3,9 +3,9 @@ import ServiceLifecycle
 import Subprocess
 
 #if canImport(System)
-import System
+    import System
 #else
-import SystemPackage
+    import SystemPackage
 #endif
 
 /// A Postgres of our own in a folder: made on the first start, found again on later ones.
@@ -67,10 +67,12 @@ struct PrivateCluster: Service {
         let account = try await PostgresAccount(owning: unfinished)
         let initdb = try await Subprocess.run(
             account.configuration([
-                installation.program("initdb"), "--pgdata=\(unfinished)", "--username=postgres", "--auth=trust", "--encoding=UTF8",
+                installation.program("initdb"), "--pgdata=\(unfinished)", "--username=postgres", "--auth=trust",
+                "--encoding=UTF8",
                 "--locale=C", "--no-instructions",
             ]),
-            output: .string(limit: 1 << 20), error: .combinedWithOutput
+            output: .string(limit: 1 << 20),
+            error: .combinedWithOutput
         )
         guard initdb.terminationStatus.isSuccess else {
             throw self.failure("`initdb` failed", log: initdb.standardOutput)
@@ -78,7 +80,9 @@ struct PrivateCluster: Service {
         // A server without clients answers standard input; it reports a failed statement but ends in success all the same.
         let create = try await Subprocess.run(
             account.configuration([installation.program("postgres"), "--single", "-D", unfinished, "template1"]),
-            input: .string("create database \(Self.database)\n"), output: .string(limit: 1 << 20), error: .combinedWithOutput
+            input: .string("create database \(Self.database)\n"),
+            output: .string(limit: 1 << 20),
+            error: .combinedWithOutput
         )
         let complained = ["ERROR:", "FATAL:", "PANIC:"].contains { create.standardOutput.contains($0) }
         guard create.terminationStatus.isSuccess, !complained else {
@@ -94,7 +98,10 @@ struct PrivateCluster: Service {
         try account.own(self.socket.path)
         try self.socket.empty()
         let log = try FileDescriptor.open(
-            FilePath(self.log), .writeOnly, options: [.create, .truncate, .closeOnExec], permissions: [.ownerReadWrite]
+            FilePath(self.log),
+            .writeOnly,
+            options: [.create, .truncate, .closeOnExec],
+            permissions: [.ownerReadWrite]
         )
         defer { try? log.close() }
         var configuration = account.configuration([
@@ -109,10 +116,15 @@ struct PrivateCluster: Service {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { [configuration] in
                 let result = try await Subprocess.run(
-                    configuration, output: .fileDescriptor(log, closeAfterSpawningProcess: false), error: .combinedWithOutput
+                    configuration,
+                    output: .fileDescriptor(log, closeAfterSpawningProcess: false),
+                    error: .combinedWithOutput
                 )
                 try Task.checkCancellation()
-                throw self.failure("it stopped (\(result.terminationStatus))", log: try? String(contentsOfFile: self.log, encoding: .utf8))
+                throw self.failure(
+                    "it stopped (\(result.terminationStatus))",
+                    log: try? String(contentsOfFile: self.log, encoding: .utf8)
+                )
             }
             group.addTask {
                 try await self.waitUntilServing()
@@ -128,7 +140,8 @@ struct PrivateCluster: Service {
     private func waitUntilServing() async throws {
         let deadline = ContinuousClock.now + .seconds(120)
         while ContinuousClock.now < deadline {
-            let lines = (try? String(contentsOfFile: self.data + "/postmaster.pid", encoding: .utf8))?.split(separator: "\n") ?? []
+            let lines =
+                (try? String(contentsOfFile: self.data + "/postmaster.pid", encoding: .utf8))?.split(separator: "\n") ?? []
             if lines.last?.hasPrefix("ready") == true { return }
             try await Task.sleep(for: .milliseconds(20))
         }
@@ -141,7 +154,8 @@ struct PrivateCluster: Service {
         let said = cause.map { ", saying “\($0)”" } ?? ""
         return DevelopmentError(
             code: .postgresFailed,
-            message: "The private Postgres in \(self.data) failed: \(what)\(said). See \(self.log), or set DATABASE_URL to another database."
+            message:
+                "The private Postgres in \(self.data) failed: \(what)\(said). See \(self.log), or set DATABASE_URL to another database."
         )
     }
 }

@@ -14,7 +14,8 @@ struct SocketFolder: Sendable {
         guard path.utf8.count > Self.longestPath else {
             guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
                 throw DevelopmentError(
-                    code: .folderNotWritable, message: "Cannot make the folder \(path): give another one with --directory."
+                    code: .folderNotWritable,
+                    message: "Cannot make the folder \(path): give another one with --directory."
                 )
             }
             self.path = path

@@ -25,8 +25,8 @@ struct SettingsOptions: ParsableArguments {
     @Option(help: "A JSON file of settings (S3FILE_CONFIG); s3file.json in this folder is read when it is there.")
     var config: String?
 
-    @Option(help: "trace, debug, info, notice, warning or error.")
-    var logLevel: Logger.Level = .info
+    @Option(help: "How much is logged.")
+    var logLevel = LogLevel.info
 
     /// - Throws: ``ConfigurationError`` when the file cannot be read.
     func reader() async throws -> ConfigReader {
@@ -65,9 +65,12 @@ struct SettingsOptions: ParsableArguments {
     /// Logs go to standard error, so that standard output is the command's own answer.
     var logger: Logger {
         var logger = Logger(label: "s3file") { StreamLogHandler.standardError(label: $0) }
-        logger.logLevel = self.logLevel
+        logger.logLevel = Logger.Level(rawValue: self.logLevel.rawValue) ?? .info
         return logger
     }
 }
 
-extension Logger.Level: @retroactive ExpressibleByArgument {}
+/// swift-log's levels, as an option's values.
+enum LogLevel: String, ExpressibleByArgument, CaseIterable {
+    case trace, debug, info, notice, warning, error, critical
+}
