@@ -1,14 +1,9 @@
 import Configuration
+import Foundation
 import Hummingbird
 import Logging
 import S3File
 import S3FileHummingbird
-
-#if canImport(FoundationEssentials)
-    import FoundationEssentials
-#else
-    import Foundation
-#endif
 
 /// The example app: one form with a picture and some documents, and a page that shows how far they are.
 @main

@@ -19,7 +19,7 @@ struct VisitorMiddleware: RouterMiddleware {
     func handle(
         _ request: Request,
         context: VisitorContext,
-        next: (Request, VisitorContext) async throws -> Response
+        next: @concurrent (Request, VisitorContext) async throws -> Response
     ) async throws -> Response {
         var context = context
         if let known = request.cookies["visitor"]?.value, Self.isValid(known) {
@@ -71,12 +71,14 @@ struct SecurityHeaders: RouterMiddleware {
     func handle(
         _ request: Request,
         context: VisitorContext,
-        next: (Request, VisitorContext) async throws -> Response
+        next: @concurrent (Request, VisitorContext) async throws -> Response
     ) async throws -> Response {
         var response = try await next(request, context)
         response.headers[.contentSecurityPolicy] = self.policy
         response.headers[.xContentTypeOptions] = "nosniff"
-        response.headers[.referrerPolicy] = "same-origin"
+        if let referrerPolicy = HTTPFields.Element.Name("Referrer-Policy") {
+            response.headers[referrerPolicy] = "same-origin"
+        }
         return response
     }
 }

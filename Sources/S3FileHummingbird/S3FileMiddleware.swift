@@ -69,7 +69,7 @@ public struct S3FileMiddleware<Context: S3FileRequestContext>: RouterMiddleware 
     public func handle(
         _ request: Request,
         context: Context,
-        next: (Request, Context) async throws -> Response
+        next: @concurrent (Request, Context) async throws -> Response
     ) async throws -> Response {
         guard [.post, .put, .patch].contains(request.method),
             let contentType = request.headers[.contentType], FormBody.canParse(contentType: contentType)
@@ -102,7 +102,7 @@ public struct S3FileMiddleware<Context: S3FileRequestContext>: RouterMiddleware 
         _ form: FormBody,
         _ request: Request,
         _ context: Context,
-        _ next: (Request, Context) async throws -> Response
+        _ next: @concurrent (Request, Context) async throws -> Response
     ) async throws -> Response {
         var context = context
         let subject = try await self.subject(request, context)

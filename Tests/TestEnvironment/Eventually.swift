@@ -18,3 +18,18 @@ package func eventually<R: Sendable>(
         try await Task.sleep(for: .milliseconds(20))
     }
 }
+
+/// Asks until it is so; throws with these words when it is not in time.
+package func eventually(
+    _ what: String,
+    within patience: Duration = .seconds(30),
+    sourceFile: String = #fileID,
+    line: Int = #line,
+    _ condition: () async throws -> Bool
+) async throws {
+    do {
+        try await eventually(within: patience, sourceFile: sourceFile, line: line) { try await condition() ? () : nil }
+    } catch is TimeoutError {
+        throw TimeoutError(description: "Not within \(patience): \(what) (\(sourceFile):\(line))")
+    }
+}

@@ -47,6 +47,7 @@ package actor PostgresConnection {
     }
 
     /// Runs `body` between BEGIN and COMMIT, or ROLLBACK when it throws, also when it throws because the task was cancelled.
+    @discardableResult
     package nonisolated func withTransaction<R: Sendable>(_ body: (PostgresConnection) async throws -> R) async throws -> R {
         try await self.query("begin")
         let result: R

@@ -12,6 +12,7 @@ extension PostgresClient {
     }
 
     /// Lends a connection to `body`. It goes back to the pool after, unless it is broken or in a transaction.
+    @discardableResult
     package func withConnection<R: Sendable>(_ body: (PostgresConnection) async throws -> R) async throws -> R {
         let lease = try await self.leaseAlive()
         defer { self.release(lease) }
@@ -19,6 +20,7 @@ extension PostgresClient {
     }
 
     /// Runs `body` in a transaction: COMMIT when it returns, ROLLBACK when it throws, also because of a cancellation.
+    @discardableResult
     package func withTransaction<R: Sendable>(_ body: (PostgresConnection) async throws -> R) async throws -> R {
         try await self.withConnection { try await $0.withTransaction(body) }
     }

@@ -232,6 +232,11 @@ public struct FormBodyError: Error, Hashable, Sendable, CustomStringConvertible 
         }
     }
 
+    public init(code: Code, message: String) {
+        self.code = code
+        self.message = message
+    }
+
     static func malformed(_ message: String) -> Self {
         Self(code: .malformed, message: message)
     }

@@ -97,7 +97,7 @@ struct Problem: Error, Sendable {
     /// The page the form was on: the referring page when it is ours, else the form's own address. Only ever a path on this host.
     static func wayBack(from request: Request) -> String {
         let fallback = Self.safePath(request.uri.path) ?? "/"
-        guard let referer = request.headers[.referer], let host = request.head.authority ?? request.headers[.host] else {
+        guard let referer = request.headers[.referer], let host = request.head.authority else {
             return fallback
         }
         for scheme in ["https://", "http://"] where referer.hasPrefix(scheme + host) {

@@ -1,4 +1,4 @@
-import S3File
+@testable import S3File
 import Testing
 
 @Suite struct HTMLTextTests {

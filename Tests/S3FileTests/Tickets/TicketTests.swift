@@ -1,5 +1,5 @@
 import Foundation
-import S3File
+@testable import S3File
 import Testing
 
 @Suite struct TicketTests {
