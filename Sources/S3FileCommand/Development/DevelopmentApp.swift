@@ -1,4 +1,5 @@
 import Logging
+import Postgres
 import S3DevServer
 import S3File
 import S3FileWorker
