@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import Foundation
 import NIOCore
 import NIOFoundationCompat
+import NIOHTTP1
 import TestEnvironment
 
 /// What a browser, or the driver between us, answered instead of doing what it was told.
@@ -120,7 +121,7 @@ struct Browser: Sendable {
         _ parameters: [String: Any] = [:]
     ) async throws -> Any? {
         var request = HTTPClientRequest(url: url)
-        request.method = .init(rawValue: method.rawValue)
+        request.method = method
         if method == .POST {
             request.body = .bytes(ByteBuffer(data: try JSONSerialization.data(withJSONObject: parameters)))
             request.headers.add(name: "content-type", value: "application/json")
@@ -134,7 +135,6 @@ struct Browser: Sendable {
         return answer?["value"]
     }
 
-    fileprivate enum HTTPMethod: String { case GET, POST, DELETE }
 }
 
 /// An element of the page as it was when it was found.

@@ -1,4 +1,4 @@
-package import Foundation
+import Foundation
 import Subprocess
 import Synchronization
 
@@ -29,6 +29,7 @@ package final class Program: Sendable {
     ///   - executable: A name to look up in the `PATH`, or a path.
     ///   - environment: What is different from this process's environment; `nil` takes a variable away.
     /// - Returns: What `body` returned, and the exit code as a shell has it.
+    @discardableResult
     package static func with<R: Sendable>(
         _ executable: String,
         _ arguments: [String] = [],
@@ -118,4 +119,8 @@ package final class Program: Sendable {
 
 package struct ProgramError: Error, CustomStringConvertible {
     package var description: String
+
+    package init(description: String) {
+        self.description = description
+    }
 }

@@ -1,6 +1,7 @@
 package import Foundation
 
 /// A folder of its own for one test, removed with all that is in it.
+@discardableResult
 package func withTemporaryFolder<R>(_ body: (URL) async throws -> R) async throws -> R {
     let folder = FileManager.default.temporaryDirectory.resolvingSymlinksInPath()
         .appendingPathComponent("s3file-test-\(UUID().uuidString.prefix(8))")
