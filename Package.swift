@@ -24,6 +24,7 @@ let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let hummingbirdTesting = Target.Dependency.product(name: "HummingbirdTesting", package: "hummingbird")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let mustache = Target.Dependency.product(name: "Mustache", package: "swift-mustache")
@@ -31,9 +32,17 @@ let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioFoundationCompat = Target.Dependency.product(name: "NIOFoundationCompat", package: "swift-nio")
 let nioFileSystem = Target.Dependency.product(name: "_NIOFileSystem", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+/// The package's name for what Apple's platforms have in their SDK; Subprocess speaks in its paths and descriptors.
+let systemPackage = Target.Dependency.product(
+    name: "SystemPackage",
+    package: "swift-system",
+    condition: .when(platforms: [.linux])
+)
+let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 
 let package = Package(
     name: "s3file",
@@ -49,12 +58,16 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-async-algorithms", from: "1.1.4"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(
-            url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: [.defaults, "CommandLineArguments"]
+            url: "https://github.com/apple/swift-configuration",
+            from: "1.4.0",
+            traits: [.defaults, "CommandLineArguments"]
         ),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
@@ -64,7 +77,9 @@ let package = Package(
     targets: [
         // Postgres without blocking: knows nothing of uploads.
         .systemLibrary(
-            name: "CLibpq", path: "Sources/CLibpq", pkgConfig: "libpq",
+            name: "CLibpq",
+            path: "Sources/CLibpq",
+            pkgConfig: "libpq",
             providers: [.apt(["libpq-dev"]), .brew(["libpq"])]
         ),
         .target(
@@ -79,7 +94,12 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         // The numbered SQL of the repository, embedded.
-        .target(name: "Migrations", path: "migrations", swiftSettings: swiftSettings),
+        .target(
+            name: "Migrations",
+            path: "migrations",
+            resources: [.embedInCode("0001_uploads.sql")],
+            swiftSettings: swiftSettings
+        ),
         // The domain: fields, tickets, promises, uploads and their queue.
         .target(
             name: "S3File",
@@ -92,8 +112,8 @@ let package = Package(
         .target(
             name: "S3DevServer",
             dependencies: [
-                "S3", "S3File", crypto, httpTypes, hummingbird, logging, nioCore, nioFileSystem, nioFoundationCompat, nioHTTP1,
-                nioPosix, serviceLifecycle,
+                "S3", "S3File", crypto, httpTypes, hummingbird, hummingbirdCore, logging, nioCore, nioHTTPTypes, nioPosix,
+                serviceLifecycle,
             ],
             swiftSettings: swiftSettings
         ),
@@ -111,8 +131,9 @@ let package = Package(
         .executableTarget(
             name: "S3FileCommand",
             dependencies: [
-                "Migrations", "Postgres", "S3", "S3DevServer", "S3File", "S3FileWorker", argumentParser, configuration, logging,
-                nioCore, nioPosix, serviceLifecycle, subprocess,
+                "Migrations", "Postgres", "S3", "S3DevServer", "S3File", "S3FileWorker", argumentParser, asyncHTTPClient,
+                configuration, logging,
+                nioCore, nioHTTP1, nioPosix, serviceLifecycle, subprocess, systemPackage, unixSignals,
             ],
             swiftSettings: swiftSettings
         ),
@@ -128,7 +149,11 @@ let package = Package(
         // Tests are arranged like Sources; TestEnvironment finds the Postgres and S3 that bin/test started.
         .target(
             name: "TestEnvironment",
-            dependencies: ["Postgres", "S3", "S3File", asyncHTTPClient, logging, nioCore, nioPosix, subprocess],
+            dependencies: [
+                "Migrations", "Postgres", "S3", "S3DevServer", "S3File", asyncHTTPClient, logging, nioCore, nioPosix,
+                serviceLifecycle,
+                subprocess, systemPackage,
+            ],
             path: "Tests/TestEnvironment",
             swiftSettings: swiftSettings
         ),
@@ -154,7 +179,7 @@ let package = Package(
             name: "S3DevServerTests",
             dependencies: [
                 "S3DevServer", "S3", "S3File", "TestEnvironment", asyncHTTPClient, crypto, hummingbird, logging, nioCore,
-                nioFoundationCompat, nioHTTP1, serviceLifecycle,
+                nioFoundationCompat, nioHTTP1, nioPosix, serviceLifecycle, subprocess,
             ],
             swiftSettings: swiftSettings
         ),
@@ -181,12 +206,16 @@ let package = Package(
         ),
         .testTarget(
             name: "JourneyTests",
-            dependencies: ["S3", "S3File", "Postgres", "TestEnvironment", asyncHTTPClient, logging, nioCore, nioHTTP1, subprocess],
+            dependencies: [
+                "S3", "S3File", "Postgres", "TestEnvironment", asyncHTTPClient, logging, nioCore, nioHTTP1, subprocess,
+            ],
             swiftSettings: swiftSettings
         ),
         .testTarget(
             name: "PageTests",
-            dependencies: ["S3", "S3File", "TestEnvironment", asyncHTTPClient, logging, nioCore, nioFoundationCompat, nioHTTP1, subprocess],
+            dependencies: [
+                "S3", "S3File", "TestEnvironment", asyncHTTPClient, logging, nioCore, nioFoundationCompat, nioHTTP1, subprocess,
+            ],
             swiftSettings: swiftSettings
         ),
     ],

@@ -45,6 +45,12 @@ extension S3Client {
         )
     }
 
+    /// The scheme, host and port under which browsers reach a bucket.
+    package func publicOrigin(bucket: String) throws(S3Error) -> String {
+        let target = try self.resolvedPublicEndpoint().target(bucket: bucket)
+        return "\(target.scheme)://\(target.authority)"
+    }
+
     /// Where a browser posts a form to, and the fields that allow it.
     package func presignedPost(
         _ policy: PostPolicy,

@@ -1,0 +1,41 @@
+extension PostgresClient {
+    /// Runs one statement on any connection.
+    @discardableResult
+    package func query(_ sql: SQL, timeout: StatementTimeout = .configured) async throws -> PostgresRows {
+        try await self.onAnyConnection { try await $0.query(sql, timeout: timeout) }
+    }
+
+    /// Runs the statements in one round trip and one transaction: all or nothing.
+    @discardableResult
+    package func pipeline(_ statements: [SQL], timeout: StatementTimeout = .configured) async throws -> [PostgresRows] {
+        try await self.onAnyConnection { try await $0.pipeline(statements, timeout: timeout) }
+    }
+
+    /// Lends a connection to `body`. It goes back to the pool after, unless it is broken or in a transaction.
+    @discardableResult
+    package func withConnection<R: Sendable>(_ body: (PostgresConnection) async throws -> R) async throws -> R {
+        let lease = try await self.leaseAlive()
+        defer { self.release(lease) }
+        return try await body(lease.connection)
+    }
+
+    /// Runs `body` in a transaction: COMMIT when it returns, ROLLBACK when it throws, also because of a cancellation.
+    @discardableResult
+    package func withTransaction<R: Sendable>(_ body: (PostgresConnection) async throws -> R) async throws -> R {
+        try await self.withConnection { try await $0.withTransaction(body) }
+    }
+
+    /// A connection that turns out to have been closed by the server before anything was sent is no reason to fail: try the next.
+    private func onAnyConnection<R: Sendable>(_ body: (PostgresConnection) async throws -> R) async throws -> R {
+        var attempts = self.configuration.maximumConnections
+        while true {
+            let lease = try await self.lease()
+            defer { self.release(lease) }
+            do {
+                return try await body(lease.connection)
+            } catch let error as PostgresError where error.neverSent && attempts > 0 {
+                attempts -= 1
+            }
+        }
+    }
+}

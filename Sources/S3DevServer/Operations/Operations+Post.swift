@@ -1,0 +1,192 @@
+import Foundation
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import S3
+import S3File
+
+extension Operations {
+    /// The fields of a form without its file take at most 20 KB.
+    private static let maximumFields = 20_000
+
+    /// A browser's upload: a form whose policy is its permission
+    /// (https://docs.aws.amazon.com/AmazonS3/latest/API/RESTObjectPOST.html).
+    func postObject(_ request: S3Request, bucket: String) async throws -> Response {
+        do {
+            return try await self.post(request, bucket: bucket)
+        } catch let error as MultipartError where error.code == .tooLarge {
+            throw S3Error(S3Error.Code("MaxPostPreDataLengthExceeded"), status: 400, message: error.message)
+        } catch let error as MultipartError where error.code == .truncated {
+            throw S3Error.incompleteBody
+        } catch let error as MultipartError {
+            throw S3Error(
+                S3Error.Code("MalformedPOSTRequest"),
+                status: 400,
+                message: "The body of your POST request is not well-formed multipart/form-data. \(error.message)"
+            )
+        }
+    }
+
+    private func post(_ request: S3Request, bucket: String) async throws -> Response {
+        guard let contentType = request.header("content-type"), contentType.lowercased().hasPrefix("multipart/form-data") else {
+            throw S3Error(
+                S3Error.Code("PreconditionFailed"),
+                status: 412,
+                message: "Bucket POST must be of the enclosure-type multipart/form-data"
+            )
+        }
+        var reader = MultipartReader(
+            body: request.body,
+            boundary: try MultipartBoundary(contentType: contentType),
+            limits: MultipartLimits(fieldBytes: Self.maximumFields, fileFields: ["file", "File", "FILE"])
+        )
+        var form = PostForm()
+        while let part = try await reader.nextPart() {
+            if part.name.lowercased() == "file" {
+                form.setFilename(part.filename ?? "")
+                return try await self.store(&reader, form, request, bucket: bucket)
+            }
+            let value = try await reader.collectText(upTo: Self.maximumFields)
+            try form.append(part.name, value, maximum: Self.maximumFields)
+        }
+        throw S3Error.invalidArgument("POST requires exactly one file upload per request.")
+    }
+
+    /// The reader stands at the bytes of the file. Fields behind it are ignored, as S3 ignores them.
+    private func store(
+        _ reader: inout MultipartReader<RequestBody>,
+        _ form: PostForm,
+        _ request: S3Request,
+        bucket: String
+    ) async throws -> Response {
+        guard let keyText = form["key"] else {
+            throw S3Error.invalidArgument(
+                "Bucket POST must contain a field named 'key'.  If it is specified, please check the order of the fields."
+            )
+        }
+        guard let policyText = form["policy"] else {
+            throw S3Error(.accessDenied, status: 403, message: "Access Denied")
+        }
+        _ = try SigV4.verifyPost(fields: form.fields, region: self.configuration.region, credentials: self.credentials)
+        let policy = try PostPolicyDocument(base64: policyText)
+        try policy.check(form.fields(bucket: bucket), now: self.configuration.now())
+        let key = try ObjectKey(keyText)
+        let attributes = try Self.attributes(of: form.fields)
+        try await self.disk.run { try $0.requireBucket(bucket) }
+
+        let checksum = Checksum.Algorithm.allCases.first { form[$0.headerName] != nil }
+        let writer = try await self.disk.run { try $0.makeWriter(checksum: checksum) }
+        let record = try await self.disk.discarding(writer) {
+            var batch = WriteBatch(writer: writer, disk: self.disk, maximum: policy.contentLength.upperBound)
+            while let bytes = try await reader.nextBytes() {
+                try await batch.append(bytes)
+            }
+            // The rest must be there too: without the closing delimiter, how does one know that the file is whole?
+            while try await reader.nextPart() != nil {}
+            guard batch.size >= policy.contentLength.lowerBound else {
+                throw S3Error(
+                    .entityTooSmall,
+                    status: 400,
+                    message: "Your proposed upload is smaller than the minimum allowed size"
+                )
+            }
+            try await batch.flush()
+            let digests = try await self.disk.run { _ in writer.digests() }
+            var checksums: [String: String] = [:]
+            if let checksum {
+                guard let value = digests.checksum, form[checksum.headerName] == value else {
+                    throw S3Error(.badDigest, status: 400, message: "The checksum of the form did not match the file.")
+                }
+                checksums[checksum.headerName] = value
+            }
+            if let md5 = form["content-md5"], Data(base64Encoded: md5).map(SigV4.hexadecimal) != digests.md5 {
+                throw S3Error(.badDigest, status: 400, message: "The Content-MD5 you specified did not match what we received.")
+            }
+            return try await self.disk.run { [checksums] store in
+                try store.commit(
+                    writer,
+                    bucket: bucket,
+                    key: key,
+                    etag: digests.md5,
+                    attributes: attributes,
+                    checksums: checksums
+                )
+            }
+        }
+        return self.posted(form, request, bucket: bucket, key: key, etag: ETag.quoted(record.etag))
+    }
+
+    private func posted(_ form: PostForm, _ request: S3Request, bucket: String, key: ObjectKey, etag: String) -> Response {
+        let location = self.location(request, bucket: bucket, key: key)
+        var response: Response
+        if let redirect = form["success_action_redirect"] ?? form["redirect"], redirect.hasPrefix("http") {
+            let query = URIEncoding.query([("bucket", bucket), ("key", key.text), ("etag", etag)])
+            response = Response(status: .seeOther)
+            response.headers.set("location", redirect + (redirect.contains("?") ? "&" : "?") + query)
+            response.headers[.eTag] = etag
+            return response
+        }
+        switch form["success_action_status"] {
+        case "201":
+            response = Response.xml("PostResponse", status: .created, namespaced: false) { xml in
+                xml.element("Location", text: location)
+                xml.element("Bucket", text: bucket)
+                xml.element("Key", text: key.text)
+                xml.element("ETag", text: etag)
+            }
+        case "200":
+            response = Response(status: .ok)
+        default:
+            response = Response(status: .noContent)
+        }
+        response.headers.set("location", location)
+        response.headers[.eTag] = etag
+        return response
+    }
+
+    /// Where an object is, with its key as one encoded word, as S3 writes it.
+    func location(_ request: S3Request, bucket: String, key: ObjectKey) -> String {
+        let base = request.rawPath.hasPrefix("/\(bucket)") ? "http://\(request.host)/\(bucket)" : "http://\(request.host)"
+        return "\(base)/\(URIEncoding.encode(key.bytes))"
+    }
+}
+
+/// The fields of a POST form that came before its file. S3 compares their names without case.
+struct PostForm: Sendable {
+    private(set) var fields: [(name: String, value: String)] = []
+    private var size = 0
+
+    subscript(_ name: String) -> String? {
+        self.fields.first { $0.name == name }?.value
+    }
+
+    mutating func append(_ name: String, _ value: String, maximum: Int) throws {
+        let name = name.lowercased()
+        self.size += name.utf8.count + value.utf8.count
+        guard self.size <= maximum else {
+            throw S3Error(
+                S3Error.Code("MaxPostPreDataLengthExceeded"),
+                status: 400,
+                message: "Your POST request fields preceding the upload file were too large."
+            )
+        }
+        guard self[name] == nil else {
+            throw S3Error.invalidArgument("The form has the field '\(name)' more than once.")
+        }
+        self.fields.append((name, value))
+    }
+
+    /// Expands `${filename}` in the key. Of a path that a browser sent, S3 takes the last part.
+    mutating func setFilename(_ filename: String) {
+        guard let index = self.fields.firstIndex(where: { $0.name == "key" }) else {
+            return
+        }
+        let name = filename.utf8.split(omittingEmptySubsequences: false) { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\") }.last ?? ""[...].utf8
+        self.fields[index].value = self.fields[index].value.replacing("${filename}", with: String(Substring(name)))
+    }
+
+    /// What the policy is held against. The bucket is the one that was posted to, whatever a field says.
+    func fields(bucket: String) -> [(name: String, value: String)] {
+        self.fields.filter { $0.name != "bucket" } + [("bucket", bucket)]
+    }
+}

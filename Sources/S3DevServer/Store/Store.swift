@@ -1,0 +1,234 @@
+import Foundation
+import Logging
+import S3
+import Synchronization
+
+/// Buckets and objects in a folder.
+///
+///     <directory>/lock                              held by the one server that uses the folder
+///     <directory>/tmp/                              emptied at each start
+///     <directory>/buckets/<bucket>/created          milliseconds since 1970
+///     <directory>/buckets/<bucket>/config/<name>    documents that clients put: cors, lifecycle
+///     <directory>/buckets/<bucket>/objects/ab/<SHA-256 of the key>       see ``ObjectFile``
+///     <directory>/buckets/<bucket>/uploads/<upload id>/<part number>     likewise; `upload` is the record of the whole
+///
+/// A write becomes visible, and survives a kill, by one rename. Every method blocks: call them on the thread pool.
+final class Store: Sendable {
+    struct State {
+        var buckets: [String: BucketIndex] = [:]
+        var uploads: [String: UploadRecord] = [:]
+    }
+
+    let directory: String
+    let synchronizes: Bool
+    let now: @Sendable () -> Date
+    let state = Mutex(State())
+    private let lock: Int32
+    private let logger: Logger
+
+    init(
+        directory: String,
+        synchronizes: Bool = true,
+        now: @escaping @Sendable () -> Date = { Date() },
+        logger: Logger
+    ) throws {
+        self.directory = directory
+        self.synchronizes = synchronizes
+        self.now = now
+        self.logger = logger
+        do {
+            try Files.createDirectory("\(directory)/buckets")
+            self.lock = try Files.lock("\(directory)/lock")
+        } catch {
+            guard !error.isOccupied else {
+                throw S3DevServerError(
+                    .folderInUse,
+                    "Another S3DevServer is using the folder '\(directory)'; stop it or use another folder."
+                )
+            }
+            throw Self.unusable(directory, error)
+        }
+        do {
+            try Files.removeTree("\(directory)/tmp")
+            try Files.createDirectory("\(directory)/tmp")
+            try self.load()
+        } catch {
+            Files.shut(self.lock)
+            throw Self.unusable(directory, error)
+        }
+    }
+
+    deinit {
+        Files.shut(self.lock)
+    }
+
+    private static func unusable(_ directory: String, _ error: any Error) -> S3DevServerError {
+        S3DevServerError(
+            .folderUnusable,
+            "S3DevServer cannot write to the folder '\(directory)' (\(error)); make it writable or use another folder."
+        )
+    }
+
+    // MARK: Paths
+
+    func bucketPath(_ bucket: String) -> String { "\(self.directory)/buckets/\(bucket)" }
+
+    func objectPath(_ bucket: String, _ key: ObjectKey) -> String {
+        let name = key.fileName
+        return "\(self.bucketPath(bucket))/objects/\(name.prefix(2))/\(name)"
+    }
+
+    func uploadPath(_ bucket: String, _ uploadID: String) -> String { "\(self.bucketPath(bucket))/uploads/\(uploadID)" }
+
+    func temporaryPath() -> String { "\(self.directory)/tmp/\(UUID().uuidString)" }
+
+    // MARK: Start
+
+    private func load() throws {
+        for bucket in try Files.names(in: "\(self.directory)/buckets") where BucketName.isValid(bucket) {
+            let path = self.bucketPath(bucket)
+            guard
+                let created = try? String(contentsOfFile: "\(path)/created", encoding: .utf8),
+                let milliseconds = Int64(created)
+            else {
+                self.logger.warning("Left a folder alone that is no bucket", metadata: ["path": "\(path)"])
+                continue
+            }
+            var index = BucketIndex(created: milliseconds)
+            index.load(try self.records(of: bucket))
+            let uploads = try self.loadUploads(of: bucket)
+            self.state.withLock { state in
+                state.buckets[bucket] = index
+                state.uploads.merge(uploads) { $1 }
+            }
+        }
+    }
+
+    private func records(of bucket: String) throws -> [(key: ObjectKey, entry: BucketIndex.Entry)] {
+        var records: [(key: ObjectKey, entry: BucketIndex.Entry)] = []
+        let objects = "\(self.bucketPath(bucket))/objects"
+        for folder in try Files.names(in: objects) {
+            for name in try Files.names(in: "\(objects)/\(folder)") {
+                let path = "\(objects)/\(folder)/\(name)"
+                guard let record = try? ObjectFile(path: path).record, let key = try? ObjectKey(record.key), key.fileName == name else {
+                    self.logger.warning("Left a file alone that is no object", metadata: ["path": "\(path)"])
+                    continue
+                }
+                records.append((key, BucketIndex.Entry(record)))
+            }
+        }
+        return records
+    }
+
+    // MARK: Buckets
+
+    static func noSuchBucket() -> S3Error {
+        S3Error(.noSuchBucket, status: 404, message: "The specified bucket does not exist")
+    }
+
+    func requireBucket(_ bucket: String) throws {
+        guard self.state.withLock({ $0.buckets[bucket] != nil }) else {
+            throw Self.noSuchBucket()
+        }
+    }
+
+    /// The buckets by name, and when they were made.
+    func buckets() -> [(name: String, created: Date)] {
+        self.state.withLock { state in
+            state.buckets.map { ($0.key, Date(timeIntervalSince1970: Double($0.value.created) / 1000)) }
+        }.sorted { $0.name < $1.name }
+    }
+
+    /// - Returns: false when the bucket was there already.
+    func createBucket(_ bucket: String) throws -> Bool {
+        guard BucketName.isValid(bucket) else {
+            throw S3Error(S3Error.Code("InvalidBucketName"), status: 400, message: "The specified bucket is not valid.")
+        }
+        let created = self.now().milliseconds
+        let temporary = self.temporaryPath()
+        try Files.createDirectory(temporary)
+        try self.write(Array(String(created).utf8), to: "\(temporary)/created")
+        return try self.state.withLock { state in
+            guard state.buckets[bucket] == nil else {
+                try Files.removeTree(temporary)
+                return false
+            }
+            try Files.move(temporary, to: self.bucketPath(bucket))
+            try self.synchronizeDirectory("\(self.directory)/buckets")
+            state.buckets[bucket] = BucketIndex(created: created)
+            return true
+        }
+    }
+
+    func deleteBucket(_ bucket: String) throws {
+        let temporary = self.temporaryPath()
+        try self.state.withLock { state in
+            guard let index = state.buckets[bucket] else {
+                throw Self.noSuchBucket()
+            }
+            guard index.keys.isEmpty else {
+                throw S3Error(.bucketNotEmpty, status: 409, message: "The bucket you tried to delete is not empty")
+            }
+            try Files.move(self.bucketPath(bucket), to: temporary)
+            try self.synchronizeDirectory("\(self.directory)/buckets")
+            state.buckets[bucket] = nil
+            state.uploads = state.uploads.filter { $0.value.bucket != bucket }
+        }
+        try Files.removeTree(temporary)
+    }
+
+    // MARK: Documents of a bucket
+
+    func document(_ name: String, of bucket: String) throws -> [UInt8]? {
+        try self.requireBucket(bucket)
+        let path = "\(self.bucketPath(bucket))/config/\(name)"
+        guard let data = FileManager.default.contents(atPath: path) else {
+            return nil
+        }
+        return Array(data)
+    }
+
+    func setDocument(_ name: String, of bucket: String, to bytes: [UInt8]?) throws {
+        try self.requireBucket(bucket)
+        let path = "\(self.bucketPath(bucket))/config/\(name)"
+        guard let bytes else {
+            try Files.remove(path)
+            return
+        }
+        let temporary = self.temporaryPath()
+        try self.write(bytes, to: temporary)
+        try Files.createDirectory("\(self.bucketPath(bucket))/config")
+        try Files.move(temporary, to: path)
+        try self.synchronizeDirectory("\(self.bucketPath(bucket))/config")
+    }
+
+    // MARK: Disk
+
+    func write(_ bytes: [UInt8], to path: String) throws {
+        let descriptor = try Files.open(path, O_WRONLY | O_CREAT | O_EXCL)
+        defer { Files.shut(descriptor) }
+        try bytes.withUnsafeBytes { try Files.writeAll($0, to: descriptor) }
+        if self.synchronizes {
+            try Files.synchronize(descriptor)
+        }
+    }
+
+    func synchronizeDirectory(_ path: String) throws(FileError) {
+        if self.synchronizes {
+            try Files.synchronizeDirectory(path)
+        }
+    }
+
+    func synchronizeParent(of path: String) throws {
+        try self.synchronizeDirectory(String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)]))
+    }
+
+    func makeWriter(hashingSHA256: Bool = false, checksum: Checksum.Algorithm? = nil) throws -> ObjectWriter {
+        try ObjectWriter(
+            path: self.temporaryPath(),
+            synchronizes: self.synchronizes,
+            hashingSHA256: hashingSHA256,
+            checksum: checksum
+        )
+    }
+}

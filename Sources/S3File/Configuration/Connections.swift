@@ -1,0 +1,80 @@
+import AsyncHTTPClient
+package import Logging
+package import Postgres
+package import S3
+import ServiceLifecycle
+
+/// Postgres and S3 as the configuration names them: what the web side, the workers and the command line all begin with.
+package final class Connections: Service {
+    package let configuration: S3FileConfiguration
+    package let postgres: PostgresClient
+    package let s3: S3Client
+    package let queue: UploadQueue
+    private let http: HTTPClient
+
+    package init(configuration: S3FileConfiguration, logger: Logger) throws {
+        self.configuration = configuration
+        var http = S3Client.httpClientConfiguration()
+        http.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = max(32, configuration.workerConcurrency * 2)
+        self.http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: http)
+        self.s3 = S3Client(configuration: try S3Configuration(configuration), httpClient: self.http, logger: logger)
+        self.postgres = PostgresClient(
+            configuration: PostgresConfiguration(url: configuration.databaseURL),
+            logger: logger
+        )
+        self.queue = UploadQueue(client: self.postgres)
+    }
+
+    /// Keeps the connections until shutdown, then closes them.
+    package func run() async throws {
+        do {
+            try await self.postgres.run()
+        } catch {
+            try? await self.http.shutdown()
+            throw error
+        }
+        try await self.http.shutdown()
+    }
+
+    /// Connections for the length of one piece of work, such as a command.
+    package static func with<R: Sendable>(
+        _ configuration: S3FileConfiguration,
+        logger: Logger,
+        _ body: (Connections) async throws -> R
+    ) async throws -> R {
+        let connections = try Connections(configuration: configuration, logger: logger)
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await connections.run() }
+            let result: Result<R, any Error>
+            do { result = .success(try await body(connections)) } catch { result = .failure(error) }
+            group.cancelAll()
+            while !group.isEmpty { _ = try? await group.next() }
+            return try result.get()
+        }
+    }
+}
+
+extension S3Configuration {
+    /// - Throws: ``ConfigurationError`` for an addressing style that does not exist.
+    package init(_ configuration: S3FileConfiguration) throws {
+        self.init(
+            endpoint: configuration.endpointURL,
+            publicEndpoint: configuration.publicEndpointURL,
+            region: configuration.region,
+            credentials: StaticCredentials(
+                S3Credentials(
+                    accessKeyID: configuration.accessKeyID,
+                    secretAccessKey: configuration.secretAccessKey,
+                    sessionToken: configuration.sessionToken
+                )
+            )
+        )
+        switch configuration.addressing {
+        case nil: break
+        case "path": self.addressing = .path
+        case "virtual-host": self.addressing = .virtualHost
+        case .some(let other):
+            throw ConfigurationError("S3FILE_ADDRESSING is \"\(other)\": set it to path or virtual-host")
+        }
+    }
+}

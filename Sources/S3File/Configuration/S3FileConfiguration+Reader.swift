@@ -1,0 +1,70 @@
+public import Configuration
+
+extension S3FileConfiguration {
+    /// Reads the settings. With swift-configuration's environment provider the keys are the names in parentheses.
+    ///
+    /// - `database.url` (DATABASE_URL, secret, required)
+    /// - `aws.region` (AWS_REGION, default us-east-1), `aws.accessKeyId` (AWS_ACCESS_KEY_ID),
+    ///   `aws.secretAccessKey` (AWS_SECRET_ACCESS_KEY, secret), `aws.sessionToken` (AWS_SESSION_TOKEN, secret)
+    /// - `aws.endpointUrlS3` (AWS_ENDPOINT_URL_S3) or `aws.endpointUrl` (AWS_ENDPOINT_URL): S3 other than AWS
+    /// - `s3file.bucket` (S3FILE_BUCKET, required), `s3file.publicEndpointUrl` (S3FILE_PUBLIC_ENDPOINT_URL),
+    ///   `s3file.addressing` (S3FILE_ADDRESSING: path or virtual-host)
+    /// - `s3file.secret` (S3FILE_SECRET, secret): comma separated, the first signs and all verify; required in production
+    /// - `s3file.environment` (S3FILE_ENVIRONMENT: development or production, default development)
+    /// - `s3file.location` (S3FILE_LOCATION), `s3file.tmpPath` (S3FILE_TMP_PATH, default tmp/s3file)
+    /// - `s3file.ticketHours` (S3FILE_TICKET_HOURS, default 12), `s3file.expiryHours` (S3FILE_EXPIRY_HOURS, default 24)
+    /// - `s3file.workerConcurrency` (S3FILE_WORKER_CONCURRENCY, default 16)
+    ///
+    /// - Throws: ``ConfigurationError`` naming the setting and what to do.
+    public init(reader: ConfigReader) throws {
+        func required(_ key: ConfigKey, _ name: String, _ remedy: String, isSecret: Bool = false) throws -> String {
+            guard let value = reader.string(forKey: key, isSecret: isSecret), !value.isEmpty else {
+                throw ConfigurationError("\(name) is not set: \(remedy)")
+            }
+            return value
+        }
+        func optional(_ key: ConfigKey, isSecret: Bool = false) -> String? {
+            reader.string(forKey: key, isSecret: isSecret).flatMap { $0.isEmpty ? nil : $0 }
+        }
+        func hours(_ key: ConfigKey, _ name: String, default fallback: Double) throws -> Duration {
+            guard let text = optional(key) ?? reader.double(forKey: key).map({ String($0) }) else { return .seconds(fallback * 3600) }
+            guard let hours = Double(text), hours > 0, hours <= 24 * 365 else {
+                throw ConfigurationError("\(name) must be a number of hours, such as \(fallback)")
+            }
+            return .seconds(hours * 3600)
+        }
+
+        let environmentName = optional("s3file.environment") ?? "development"
+        guard let environment = Environment(rawValue: environmentName) else {
+            throw ConfigurationError("S3FILE_ENVIRONMENT is \"\(environmentName)\": set it to development or production")
+        }
+        let secretText = optional("s3file.secret", isSecret: true) ?? (environment == .development ? Self.developmentSecret : "")
+        let concurrencyKey: ConfigKey = "s3file.workerConcurrency"
+        let concurrencyText = optional(concurrencyKey) ?? reader.int(forKey: concurrencyKey).map { String($0) } ?? "16"
+        guard let concurrency = Int(concurrencyText) else {
+            throw ConfigurationError("S3FILE_WORKER_CONCURRENCY must be a whole number")
+        }
+        try self.init(
+            environment: environment,
+            databaseURL: required(
+                "database.url", "DATABASE_URL", "set it to your Postgres, such as postgresql://user@host/database", isSecret: true
+            ),
+            bucket: required("s3file.bucket", "S3FILE_BUCKET", "set it to the bucket that takes the uploads"),
+            region: optional("aws.region") ?? "us-east-1",
+            endpointURL: optional("aws.endpointUrlS3") ?? optional("aws.endpointUrl"),
+            publicEndpointURL: optional("s3file.publicEndpointUrl"),
+            addressing: optional("s3file.addressing"),
+            accessKeyID: required("aws.accessKeyId", "AWS_ACCESS_KEY_ID", "set it to the access key of a user of the bucket"),
+            secretAccessKey: required(
+                "aws.secretAccessKey", "AWS_SECRET_ACCESS_KEY", "set it beside AWS_ACCESS_KEY_ID", isSecret: true
+            ),
+            sessionToken: optional("aws.sessionToken", isSecret: true),
+            secrets: secretText.split(separator: ",").map { $0.trimmingPrefix { $0 == " " } }.map(String.init),
+            location: optional("s3file.location") ?? "",
+            tmpPath: optional("s3file.tmpPath") ?? "tmp/s3file",
+            ticketLifetime: hours("s3file.ticketHours", "S3FILE_TICKET_HOURS", default: 12),
+            expiry: hours("s3file.expiryHours", "S3FILE_EXPIRY_HOURS", default: 24),
+            workerConcurrency: concurrency
+        )
+    }
+}

@@ -1,0 +1,113 @@
+/// Everything that the web side, the workers and the command line have to know, as plain values.
+public struct S3FileConfiguration: Sendable {
+    /// Where this runs. Production refuses what only development may have.
+    public enum Environment: String, Sendable {
+        case development, production
+    }
+
+    /// Where this runs.
+    public var environment: Environment
+    /// Postgres, as libpq writes it: `postgresql://user@host/database?sslmode=verify-full`.
+    /// <https://www.postgresql.org/docs/15/libpq-connect.html#LIBPQ-CONNSTRING>
+    public var databaseURL: String
+    /// The bucket of tmp objects and stored files.
+    public var bucket: String
+    /// The bucket's region.
+    public var region: String
+    /// S3 as this process reaches it; `nil` is AWS.
+    public var endpointURL: String?
+    /// S3 as browsers reach it; `nil` is ``endpointURL``.
+    public var publicEndpointURL: String?
+    /// `path` or `virtual-host`; `nil` decides by the endpoint.
+    public var addressing: String?
+    /// Credentials.
+    public var accessKeyID: String
+    public var secretAccessKey: String
+    public var sessionToken: String?
+    /// Secrets of tickets and tokens: the first signs, all verify.
+    public var secrets: [String]
+    /// A prefix of every key, tmp and stored; empty for none.
+    public var location: String
+    /// The folder of tmp objects below ``location``.
+    public var tmpPath: String
+    /// How long a drawn input can be used.
+    public var ticketLifetime: Duration
+    /// How old a tmp object must be before the sweep takes it. At least an hour longer than ``ticketLifetime``.
+    public var expiry: Duration
+    /// How many uploads one worker process moves at a time.
+    public var workerConcurrency: Int
+
+    /// The secret that development uses when none is set, so that a first program runs without ceremony. `check --deploy` refuses it.
+    public static let developmentSecret = "s3file-dev-secret-for-this-machine-only"
+    /// How generated development secrets begin, so that the deploy check knows them.
+    public static let developmentSecretPrefix = "s3file-dev-"
+    /// The development S3 server's access key.
+    public static let developmentAccessKeyID = "s3file-dev"
+    /// The development S3 server's secret key.
+    public static let developmentSecretAccessKey = "s3file-dev-secret-key"
+
+    public init(
+        environment: Environment = .development,
+        databaseURL: String,
+        bucket: String,
+        region: String = "us-east-1",
+        endpointURL: String? = nil,
+        publicEndpointURL: String? = nil,
+        addressing: String? = nil,
+        accessKeyID: String,
+        secretAccessKey: String,
+        sessionToken: String? = nil,
+        secrets: [String],
+        location: String = "",
+        tmpPath: String = "tmp/s3file",
+        ticketLifetime: Duration = .seconds(12 * 3600),
+        expiry: Duration = .seconds(24 * 3600),
+        workerConcurrency: Int = 16
+    ) throws {
+        self.environment = environment
+        self.databaseURL = databaseURL
+        self.bucket = bucket
+        self.region = region
+        self.endpointURL = endpointURL
+        self.publicEndpointURL = publicEndpointURL
+        self.addressing = addressing
+        self.accessKeyID = accessKeyID
+        self.secretAccessKey = secretAccessKey
+        self.sessionToken = sessionToken
+        self.secrets = secrets
+        self.location = location
+        self.tmpPath = tmpPath
+        self.ticketLifetime = ticketLifetime
+        self.expiry = expiry
+        self.workerConcurrency = workerConcurrency
+        try self.validate()
+    }
+
+    /// The prefix of every tmp key, without trailing slash.
+    package var tmpPrefix: String {
+        self.location.isEmpty ? self.tmpPath : self.location + "/" + self.tmpPath
+    }
+
+    private func validate() throws {
+        guard CanonicalKey.isCanonical(self.tmpPath), self.tmpPath.utf8.count <= 256 else {
+            throw ConfigurationError("S3FILE_TMP_PATH must be a folder such as tmp/s3file, without a slash at either end")
+        }
+        guard self.location.isEmpty || (CanonicalKey.isCanonical(self.location) && self.location.utf8.count <= 256) else {
+            throw ConfigurationError("S3FILE_LOCATION must be a folder such as media, without a slash at either end, or empty")
+        }
+        guard self.ticketLifetime >= .seconds(60), self.ticketLifetime <= .seconds(7 * 86_400) else {
+            throw ConfigurationError("S3FILE_TICKET_HOURS must lie between a minute and 7 days")
+        }
+        guard self.expiry >= self.ticketLifetime + .seconds(3600) else {
+            throw ConfigurationError(
+                "S3FILE_EXPIRY_HOURS must be at least an hour longer than S3FILE_TICKET_HOURS, or the sweep could take files of open forms"
+            )
+        }
+        guard (1...1_000).contains(self.workerConcurrency) else {
+            throw ConfigurationError("S3FILE_WORKER_CONCURRENCY must lie between 1 and 1000")
+        }
+        guard (3...255).contains(self.bucket.utf8.count), !self.bucket.contains("/") else {
+            throw ConfigurationError("S3FILE_BUCKET must be the name of a bucket, 3 to 63 characters")
+        }
+    }
+}

@@ -1,0 +1,75 @@
+/// One entry of an `accept` list: a MIME type, a family of types, or a file extension.
+///
+/// The browser shows it in its file dialog, the policy carries what S3 can enforce of it, and the server checks it again.
+public struct AcceptedType: Sendable, Hashable, CustomStringConvertible {
+    private enum Rule: Hashable {
+        case exact(String)
+        case family(String)
+        case fileExtension(String)
+    }
+
+    private let rule: Rule
+
+    /// Any image.
+    public static let image = AcceptedType(rule: .family("image/"))
+    /// Any video.
+    public static let video = AcceptedType(rule: .family("video/"))
+    /// Any sound.
+    public static let audio = AcceptedType(rule: .family("audio/"))
+    /// PDF documents, by type.
+    public static let pdf = AcceptedType(rule: .exact("application/pdf"))
+
+    /// One MIME type (`"image/png"`) or a family (`"image/*"`).
+    public static func type(_ type: String) -> AcceptedType {
+        let lowered = type.lowercased()
+        precondition(
+            lowered.utf8.count <= 127 && lowered.split(separator: "/", omittingEmptySubsequences: false).count == 2
+                && lowered.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: ",") },
+            "AcceptedType: \"\(type)\" is not a MIME type; write \"image/png\" or \"image/*\""
+        )
+        return AcceptedType(rule: lowered.hasSuffix("/*") ? .family(String(lowered.dropLast())) : .exact(lowered))
+    }
+
+    /// A file extension, with its dot: `".pdf"`.
+    public static func fileExtension(_ suffix: String) -> AcceptedType {
+        precondition(
+            suffix.hasPrefix(".") && (2...32).contains(suffix.utf8.count) && !suffix.contains(",") && !suffix.contains("/"),
+            "AcceptedType: \"\(suffix)\" is not a file extension; write \".pdf\""
+        )
+        return AcceptedType(rule: .fileExtension(suffix.lowercased()))
+    }
+
+    /// As HTML's `accept` attribute writes it.
+    public var description: String {
+        switch self.rule {
+        case .exact(let type): type
+        case .family(let prefix): prefix + "*"
+        case .fileExtension(let suffix): suffix
+        }
+    }
+
+    /// Whether a file of this type and name is wanted. Parameters of the type (`; charset=…`) do not count.
+    public func matches(contentType: String, filename: String) -> Bool {
+        let essence = contentType.prefix { $0 != ";" && $0 != " " }.lowercased()
+        return switch self.rule {
+        case .exact(let type): essence == type
+        case .family(let prefix): essence.utf8.starts(with: prefix.utf8) && essence.utf8.count > prefix.utf8.count
+        case .fileExtension(let suffix): filename.lowercased().hasSuffix(suffix) && filename.utf8.count > suffix.utf8.count
+        }
+    }
+
+    /// What a POST policy can say of a list: exact for one type, a prefix for one family, otherwise anything, and the server re-checks.
+    package enum PolicyCondition: Equatable {
+        case exact(String)
+        case startsWith(String)
+    }
+
+    package static func policyCondition(for accept: [AcceptedType]) -> PolicyCondition {
+        guard accept.count == 1, let only = accept.first else { return .startsWith("") }
+        return switch only.rule {
+        case .exact(let type): .exact(type)
+        case .family(let prefix): .startsWith(prefix)
+        case .fileExtension: .startsWith("")
+        }
+    }
+}

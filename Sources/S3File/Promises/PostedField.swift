@@ -1,0 +1,78 @@
+/// What a form post says of one declared field: contract names `s3file`, `<N>-s3f-signature`, `<N>` and `<N>-s3f-name`.
+package struct PostedField: Sendable {
+    package struct File: Sendable {
+        package var key: String
+        package var filename: String
+    }
+
+    package var field: UploadField
+    package var tickets: [String]
+    package var files: [File]
+
+    /// A person's name for a file is data; this only keeps it printable and storable.
+    static let maximumFilenameBytes = 1_024
+
+    /// Picks the posted fields out of a form. Undeclared names in `s3file` are refused, not skipped.
+    package static func read(_ form: FormBody, fields: [UploadField]) throws(UploadError) -> [PostedField] {
+        let declared = Dictionary(fields.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        for name in form.values(named: "s3file") where declared[name] == nil {
+            throw UploadError(
+                .unknownField,
+                field: String(name.prefix(64)),
+                message: "This form has a file field that the page it was sent to does not know. Go back, reload the page and send it again."
+            )
+        }
+        let present = Set(form.values(named: "s3file"))
+        var posted: [PostedField] = []
+        for field in fields {
+            guard present.contains(field.name) else {
+                if field.required { throw Self.missing(field) }
+                continue
+            }
+            let keys = form.values(named: field.name)
+            if keys.isEmpty && field.required { throw Self.missing(field) }
+            guard keys.count <= field.maximumCount else {
+                throw UploadError(
+                    .tooManyFiles,
+                    field: field.name,
+                    message: "Too many files: \(keys.count) were chosen, and at most \(field.maximumCount) can be sent. Remove some and send the form again."
+                )
+            }
+            let names = form.values(named: field.name + "-s3f-name")
+            guard names.isEmpty || names.count == keys.count else {
+                throw UploadError(
+                    .malformedForm,
+                    field: field.name,
+                    message: "The form names \(names.count) files and brings \(keys.count). Go back, reload the page and send it again."
+                )
+            }
+            var files: [File] = []
+            for (index, key) in keys.enumerated() {
+                files.append(File(key: key, filename: try Self.filename(names.isEmpty ? Self.lastPart(of: key) : names[index], field: field)))
+            }
+            posted.append(PostedField(field: field, tickets: form.values(named: field.name + "-s3f-signature"), files: files))
+        }
+        return posted
+    }
+
+    private static func missing(_ field: UploadField) -> UploadError {
+        UploadError(.required, field: field.name, message: "A file is needed here. Choose one and send the form again.")
+    }
+
+    private static func lastPart(of key: String) -> String {
+        key.split(separator: "/").last.map(String.init) ?? ""
+    }
+
+    private static func filename(_ name: String, field: UploadField) throws(UploadError) -> String {
+        guard (1...Self.maximumFilenameBytes).contains(name.utf8.count),
+            !name.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })
+        else {
+            throw UploadError(
+                .malformedForm,
+                field: field.name,
+                message: "A file's name is empty, longer than \(Self.maximumFilenameBytes) bytes, or has control characters. Rename the file and choose it again."
+            )
+        }
+        return name
+    }
+}

@@ -1,0 +1,168 @@
+package import Foundation
+import S3
+
+/// Turns a posted form into promises: ticket, key, then the object itself in S3.
+///
+/// No step trusts what an earlier one did not prove, and nothing is written: a refused form leaves no trace.
+package struct Verification: Sendable {
+    let keys: SigningKeys
+    let s3: S3Client
+    let bucket: String
+    let location: String
+    /// A form may carry many files; S3 is asked about this many at a time.
+    let concurrentHeads = 8
+
+    /// - Parameter existing: finds an upload that already claimed a tmp key, for a form that is posted again after its file was moved.
+    package func promises(
+        in form: FormBody,
+        fields: [UploadField],
+        subject: String?,
+        now: Date = Date(),
+        existing: @escaping @Sendable (_ tmpKey: String) async throws -> UploadPromise?
+    ) async throws(UploadError) -> [String: [UploadPromise]] {
+        let posted = try PostedField.read(form, fields: fields)
+        for entry in posted { try self.checkKeys(of: entry, subject: subject, now: now) }
+        var result: [String: [UploadPromise]] = [:]
+        for entry in posted {
+            result[entry.field.name] = try await self.promises(of: entry, subject: subject, now: now, existing: existing)
+        }
+        return result
+    }
+
+    /// Every key must be canonical, lie directly in the folder of one of the posted tickets, and be named once.
+    private func checkKeys(of posted: PostedField, subject: String?, now: Date) throws(UploadError) {
+        let field = posted.field
+        var tickets: [Ticket] = []
+        for token in posted.tickets.prefix(field.maximumCount) {
+            tickets.append(try self.ticket(token, for: field, subject: subject, now: now))
+        }
+        var seen: Set<[UInt8]> = []
+        for file in posted.files {
+            guard tickets.contains(where: { CanonicalKey.isValid(file.key, in: $0.folder) }), seen.insert(Array(file.key.utf8)).inserted
+            else {
+                throw UploadError(
+                    .invalidKey,
+                    field: field.name,
+                    filename: file.filename,
+                    message: "\"\(file.filename)\" was not uploaded with this form. Go back, reload the page and choose the file again."
+                )
+            }
+        }
+    }
+
+    private func ticket(_ token: String, for field: UploadField, subject: String?, now: Date) throws(UploadError) -> Ticket {
+        func refusal(_ code: UploadError.Code, _ message: String) -> UploadError {
+            UploadError(code, field: field.name, message: message)
+        }
+        let ticket: Ticket
+        do {
+            ticket = try Ticket.read(token, keys: self.keys, now: now)
+        } catch .expired {
+            throw refusal(.expiredTicket, "This page was open for too long. Reload it, choose the file again and send the form.")
+        } catch {
+            throw refusal(.invalidTicket, "This form was changed on its way. Reload the page, choose the file again and send the form.")
+        }
+        guard ticket.field == field.name, ticket.uploadTo == field.uploadTo.ticketRule,
+            ticket.accept == field.accept.map(\.description)
+        else {
+            throw refusal(.invalidTicket, "This form belongs to another page or an older version. Reload the page and choose the file again.")
+        }
+        guard ticket.subject == Ticket.digest(ofSubject: subject) else {
+            throw refusal(.invalidTicket, "This form was opened by another user or session. Reload the page and choose the file again.")
+        }
+        return ticket
+    }
+
+    private func promises(
+        of posted: PostedField,
+        subject: String?,
+        now: Date,
+        existing: @escaping @Sendable (String) async throws -> UploadPromise?
+    ) async throws(UploadError) -> [UploadPromise] {
+        do {
+            return try await withThrowingTaskGroup(of: (Int, UploadPromise).self) { group in
+                var promises = [UploadPromise?](repeating: nil, count: posted.files.count)
+                var next = 0
+                while next < min(self.concurrentHeads, posted.files.count) {
+                    let index = next
+                    group.addTask { (index, try await self.promise(posted.files[index], posted.field, subject, now, existing)) }
+                    next += 1
+                }
+                while let (index, promise) = try await group.next() {
+                    promises[index] = promise
+                    if next < posted.files.count {
+                        let index = next
+                        group.addTask { (index, try await self.promise(posted.files[index], posted.field, subject, now, existing)) }
+                        next += 1
+                    }
+                }
+                return promises.compactMap(\.self)
+            }
+        } catch let error as UploadError {
+            throw error
+        } catch {
+            throw UploadError(
+                .storageUnavailable,
+                field: posted.field.name,
+                message: "The file could not be checked just now. Send the form again in a moment.",
+                underlying: error
+            )
+        }
+    }
+
+    private func promise(
+        _ file: PostedField.File,
+        _ field: UploadField,
+        _ subject: String?,
+        _ now: Date,
+        _ existing: @Sendable (String) async throws -> UploadPromise?
+    ) async throws -> UploadPromise {
+        func refusal(_ code: UploadError.Code, _ message: String, _ underlying: (any Error)? = nil) -> UploadError {
+            UploadError(code, field: field.name, filename: file.filename, message: message, underlying: underlying)
+        }
+        let head: S3ObjectHead
+        do {
+            head = try await self.s3.headObject(bucket: self.bucket, key: file.key)
+        } catch let error as S3Error where error.code == .noSuchKey {
+            if let promise = try await existing(file.key) { return promise }
+            throw refusal(.missingObject, "\"\(file.filename)\" did not arrive. Choose it again and send the form.")
+        } catch let error as S3Error where error.status == 403 || error.code == .noSuchBucket {
+            throw refusal(.storageRefused, "The server may not read its own storage. The administrator must check its settings.", error)
+        } catch {
+            throw refusal(.storageUnavailable, "\"\(file.filename)\" could not be checked just now. Send the form again in a moment.", error)
+        }
+        guard head.size <= field.maximumSize.bytes else {
+            throw refusal(
+                .tooLarge,
+                "\"\(file.filename)\" is too large: \(ByteCount(bytes: head.size)), and the limit is \(field.maximumSize). Choose a smaller file."
+            )
+        }
+        let contentType = head.contentType ?? "application/octet-stream"
+        guard contentType.utf8.count <= 255, field.accepts(contentType: contentType, filename: file.filename) else {
+            throw refusal(
+                .wrongType,
+                "\"\(file.filename)\" is not of an accepted type (\(field.acceptAttribute)). Choose another file."
+            )
+        }
+        let id = UUID.version7(now: now)
+        let context = UploadTo.Context(id: id, field: field.name, owner: subject, filename: file.filename, date: now)
+        let folder = [self.location, field.uploadTo.folder(for: context)].filter { !$0.isEmpty }.joined(separator: "/")
+        let key = (folder.isEmpty ? "" : folder + "/") + Filename.sanitised(file.filename)
+        guard CanonicalKey.isCanonical(key) else {
+            throw refusal(.invalidDestination, "The server has no valid place for this file. The administrator must check upload_to.")
+        }
+        return UploadPromise(
+            id: id,
+            field: field.name,
+            tmpBucket: self.bucket,
+            tmpKey: file.key,
+            filename: file.filename,
+            size: head.size,
+            contentType: contentType,
+            etag: head.etag,
+            versionID: head.versionID,
+            owner: subject,
+            requestedKey: key
+        )
+    }
+}

@@ -1,0 +1,43 @@
+import Crypto
+package import struct Foundation.Data
+
+/// The application's secrets: the first signs, all verify, so that a secret can be rotated without refusing the pages already open.
+///
+/// Each purpose has a key of its own (HKDF), so that a token of one kind can never pass for another.
+package struct SigningKeys: Sendable {
+    package enum Purpose: String, Sendable {
+        case ticket = "s3file ticket v1"
+        case status = "s3file status v1"
+    }
+
+    /// Shorter secrets can be guessed; a deploy check refuses them as well.
+    package static let minimumSecretBytes = 32
+
+    private let secrets: [SymmetricKey]
+
+    /// - Throws: ``ConfigurationError`` when there is no secret or one is too short.
+    package init(secrets: [String]) throws {
+        guard !secrets.isEmpty else {
+            throw ConfigurationError("S3FILE_SECRET is not set: set it to at least \(Self.minimumSecretBytes) random characters")
+        }
+        guard secrets.allSatisfy({ $0.utf8.count >= Self.minimumSecretBytes }) else {
+            throw ConfigurationError("S3FILE_SECRET has a secret of fewer than \(Self.minimumSecretBytes) bytes: make it longer")
+        }
+        self.secrets = secrets.map { SymmetricKey(data: Data($0.utf8)) }
+    }
+
+    private func key(_ secret: SymmetricKey, _ purpose: Purpose) -> SymmetricKey {
+        HKDF<SHA256>.deriveKey(inputKeyMaterial: secret, info: Data(purpose.rawValue.utf8), outputByteCount: 32)
+    }
+
+    package func sign(_ message: Data, for purpose: Purpose) -> Data {
+        Data(HMAC<SHA256>.authenticationCode(for: message, using: self.key(self.secrets[0], purpose)))
+    }
+
+    /// Compares in constant time, against every secret.
+    package func isValid(_ signature: Data, of message: Data, for purpose: Purpose) -> Bool {
+        self.secrets.reduce(false) { found, secret in
+            HMAC<SHA256>.isValidAuthenticationCode(signature, authenticating: message, using: self.key(secret, purpose)) || found
+        }
+    }
+}

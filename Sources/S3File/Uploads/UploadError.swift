@@ -1,0 +1,80 @@
+/// Why a posted file cannot be taken, in a sentence that says what to do.
+public struct UploadError: Error, Sendable, CustomStringConvertible {
+    /// What went wrong. The raw value appears in JSON.
+    public struct Code: Sendable, Hashable, CustomStringConvertible {
+        public let rawValue: String
+        private init(_ rawValue: String) { self.rawValue = rawValue }
+        public var description: String { self.rawValue }
+
+        /// The form names a field that this route does not declare.
+        public static let unknownField = Code("unknown_field")
+        /// The body is not a well-formed form.
+        public static let malformedForm = Code("malformed_form")
+        /// The form or one of its parts is larger than allowed.
+        public static let formTooLarge = Code("form_too_large")
+        /// A required field came without a file.
+        public static let required = Code("required")
+        /// The ticket is missing, forged, or was drawn for something else.
+        public static let invalidTicket = Code("invalid_ticket")
+        /// The ticket's time is over.
+        public static let expiredTicket = Code("expired_ticket")
+        /// The key does not lie in the ticket's folder, or is not canonical.
+        public static let invalidKey = Code("invalid_key")
+        /// The object is not in S3.
+        public static let missingObject = Code("missing_object")
+        /// More files than the field takes.
+        public static let tooManyFiles = Code("too_many_files")
+        /// More bytes than the field takes.
+        public static let tooLarge = Code("too_large")
+        /// A type that the field does not accept.
+        public static let wrongType = Code("wrong_type")
+        /// The file was posted before by somebody else.
+        public static let claimedByAnother = Code("claimed_by_another")
+        /// The file waited too long for its form and was removed.
+        public static let expired = Code("expired")
+        /// S3 refuses the server: a configuration error.
+        public static let storageRefused = Code("storage_refused")
+        /// S3 does not answer.
+        public static let storageUnavailable = Code("storage_unavailable")
+        /// The record cannot be written.
+        public static let databaseUnavailable = Code("database_unavailable")
+        /// The destination that the app computed is not a valid key.
+        public static let invalidDestination = Code("invalid_destination")
+    }
+
+    /// What went wrong.
+    public var code: Code
+    /// The field it is about.
+    public var field: String?
+    /// The file it is about, by the person's own name for it.
+    public var filename: String?
+    /// A sentence for the person in front of the form.
+    public var message: String
+    /// For the log: what lies underneath. Never shown to a browser.
+    public var underlying: (any Error)?
+
+    public init(_ code: Code, field: String? = nil, filename: String? = nil, message: String, underlying: (any Error)? = nil) {
+        self.code = code
+        self.field = field
+        self.filename = filename
+        self.message = message
+        self.underlying = underlying
+    }
+
+    /// The HTTP status that answers it.
+    public var status: Int {
+        switch self.code {
+        case .unknownField, .malformedForm: 400
+        case .invalidTicket, .invalidKey, .claimedByAnother: 403
+        case .expired, .expiredTicket: 410
+        case .formTooLarge, .tooLarge: 413
+        case .wrongType: 415
+        case .storageUnavailable, .databaseUnavailable: 503
+        case .storageRefused: 502
+        case .invalidDestination: 500
+        default: 422
+        }
+    }
+
+    public var description: String { "\(self.code): \(self.message)" }
+}

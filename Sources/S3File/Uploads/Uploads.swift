@@ -1,0 +1,204 @@
+public import Configuration
+public import Foundation
+public import Logging
+import Postgres
+import S3
+public import ServiceLifecycle
+
+/// What an app holds: it draws inputs, verifies what forms bring back, enqueues it, and tells how far it is.
+///
+/// It is a service: run it beside the web server, for its database connections live in ``run()``.
+///
+/// ```swift
+/// let uploads = try Uploads(reader: config, logger: logger)
+/// app.addServices(uploads)
+/// ```
+public final class Uploads: Service {
+    /// The settings it was made from.
+    public let configuration: S3FileConfiguration
+
+    let connections: Connections
+    private let keys: SigningKeys
+    private let statusTokens: StatusToken
+    private let wakeUp: WakeUp
+
+    /// - Throws: ``ConfigurationError`` when a setting is missing or wrong.
+    public init(configuration: S3FileConfiguration, logger: Logger) throws {
+        self.configuration = configuration
+        self.keys = try SigningKeys(secrets: configuration.secrets)
+        self.statusTokens = StatusToken(keys: self.keys)
+        self.connections = try Connections(configuration: configuration, logger: logger)
+        self.wakeUp = WakeUp(queue: self.connections.queue, logger: logger)
+    }
+
+    /// Reads the settings; ``S3FileConfiguration/init(reader:)`` lists them.
+    ///
+    /// - Throws: ``ConfigurationError`` when a setting is missing or wrong.
+    public convenience init(reader: ConfigReader, logger: Logger) throws {
+        try self.init(configuration: S3FileConfiguration(reader: reader), logger: logger)
+    }
+
+    /// Keeps the database connections, and wakes workers after enqueues, until shutdown.
+    public func run() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await self.connections.run() }
+            group.addTask { await self.wakeUp.run() }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+    }
+
+    // MARK: Drawing
+
+    /// Draws an input: a presigned POST policy and a ticket, for a folder of its own. No database is asked.
+    ///
+    /// - Parameters:
+    ///   - field: the declared field.
+    ///   - subject: the user or session that may bring the form back; `nil` for anybody.
+    /// - Throws: ``ConfigurationError``, or what getting S3 credentials throws.
+    public func input(_ field: UploadField, subject: String?) async throws -> UploadInput {
+        let now = Date()
+        let expiry = now.addingTimeInterval(TimeInterval(self.configuration.ticketLifetime.components.seconds))
+        var random = SystemRandomNumberGenerator()
+        let folder = self.configuration.tmpPrefix + "/" + Base64URL.encode(Data((0..<16).map { _ in UInt8.random(in: .min ... .max, using: &random) }))
+        let ticket = Ticket(
+            folder: folder,
+            field: field.name,
+            uploadTo: field.uploadTo.ticketRule,
+            accept: field.accept.map(\.description),
+            maximumSize: field.maximumSize.bytes,
+            maximumCount: field.maximumCount,
+            subject: Ticket.digest(ofSubject: subject),
+            issuedAt: now,
+            expiresAt: expiry
+        )
+        let contentType: PostPolicy.Rule =
+            switch AcceptedType.policyCondition(for: field.accept) {
+            case .exact(let type): .exact(type)
+            case .startsWith(let prefix): .startsWith(prefix)
+            }
+        let policy = PostPolicy(
+            bucket: self.configuration.bucket,
+            key: .startsWith(folder + "/"),
+            contentType: contentType,
+            contentLength: 0...field.maximumSize.bytes,
+            expiration: expiry
+        )
+        let post = try await self.connections.s3.presignedPost(policy, now: now)
+        // The key is a template for the browser to fill in; the policy admits what begins with the folder.
+        let fields = [(name: "key", value: folder + "/${filename}")] + post.fields.filter { $0.name != "key" }
+        return UploadInput(
+            field: field,
+            url: post.url,
+            fields: fields,
+            ticket: try ticket.signed(with: self.keys)
+        )
+    }
+
+    /// The origin that browsers send bytes to, for a page's `connect-src`.
+    ///
+    /// - Throws: an error when the endpoint's URL cannot be used.
+    public func uploadOrigin() throws -> String {
+        try self.connections.s3.publicOrigin(bucket: self.configuration.bucket)
+    }
+
+    // MARK: Taking
+
+    /// Verifies what a form brought for the declared fields: tickets, keys, and the objects in S3. Writes nothing.
+    ///
+    /// - Returns: the promises by field name; a field that the form did not carry is absent.
+    /// - Throws: ``UploadError`` with a sentence for the person.
+    public func verify(_ form: FormBody, fields: [UploadField], subject: String?) async throws(UploadError) -> [String: [UploadPromise]] {
+        let queue = self.connections.queue
+        let bucket = self.configuration.bucket
+        let verification = Verification(
+            keys: self.keys,
+            s3: self.connections.s3,
+            bucket: bucket,
+            location: self.configuration.location
+        )
+        return try await verification.promises(in: form, fields: fields, subject: subject) { key in
+            try await queue.promise(tmpBucket: bucket, tmpKey: key, owner: subject)
+        }
+    }
+
+    /// Enqueues promises, all or none, in one round trip. Safe to repeat: the same promise returns the same upload.
+    ///
+    /// - Parameter hold: how long workers leave it alone unless ``release(_:)`` comes first. If the process dies in between, the hold runs
+    ///   out and the file is stored rather than lost.
+    /// - Throws: ``UploadError``.
+    public func enqueue(_ promises: [UploadPromise], hold: Duration? = nil) async throws(UploadError) -> [Upload] {
+        let uploads: [Upload]
+        do {
+            uploads = try await self.connections.queue.enqueue(promises, hold: hold)
+        } catch let error as PostgresError where error.sqlState == "42501" {
+            throw UploadError(
+                .claimedByAnother,
+                message: "This file was sent before by another user or session. Upload it again.",
+                underlying: error
+            )
+        } catch {
+            throw UploadError(
+                .databaseUnavailable,
+                message: "The file arrived, but could not be recorded just now. Send the form again in a moment.",
+                underlying: error
+            )
+        }
+        if let expired = uploads.first(where: { $0.status == .expired || $0.status == .cancelled }) {
+            throw UploadError(
+                .expired,
+                field: expired.field,
+                filename: expired.filename,
+                message: "\"\(expired.filename)\" waited too long and was removed. Choose it again and send the form."
+            )
+        }
+        if hold == nil { self.wakeUp.request() }
+        return uploads
+    }
+
+    /// Lets workers take held uploads now, and wakes them.
+    public func release(_ ids: [UUID]) async throws {
+        guard !ids.isEmpty else { return }
+        try await self.connections.queue.release(ids)
+        self.wakeUp.request()
+    }
+
+    /// Gives up held uploads, so that the form can be posted again with the same files. One that was released before, by an earlier post
+    /// of the same form, stays as it is.
+    public func cancelHeld(_ ids: [UUID]) async throws {
+        guard !ids.isEmpty else { return }
+        try await self.connections.queue.cancelHeld(ids)
+    }
+
+    /// Withdraws uploads. A moving one may still be stored, if its worker is past the point of return.
+    public func cancel(_ ids: [UUID]) async throws {
+        guard !ids.isEmpty else { return }
+        try await self.connections.queue.cancel(ids)
+    }
+
+    // MARK: Telling
+
+    /// One upload; `nil` when there is none with this id.
+    public func upload(_ id: UUID) async throws -> Upload? {
+        try await self.connections.queue.upload(id)
+    }
+
+    /// The newest uploads of one owner, newest first.
+    ///
+    /// - Parameter limit: at most this many; 1 to 1,000.
+    public func recent(owner: String, limit: Int = 50) async throws -> [Upload] {
+        try await self.connections.queue.recent(owner: owner, limit: max(1, min(limit, 1_000)))
+    }
+
+    /// What lets its holder read one upload's status.
+    public func statusToken(for id: UUID) -> String { self.statusTokens.token(for: id) }
+
+    /// Whether a token is the one of this upload. Compares in constant time.
+    public func isValid(statusToken: String, for id: UUID) -> Bool { self.statusTokens.isValid(statusToken, for: id) }
+
+    /// Where a stored file can be fetched: a presigned URL that lives for an hour; `nil` while it is not stored.
+    public func url(of upload: Upload) async throws -> String? {
+        guard upload.status == .stored, let key = upload.key else { return nil }
+        return try await self.connections.s3.presignedGetURL(bucket: upload.bucket, key: key, expires: .seconds(3600))
+    }
+}

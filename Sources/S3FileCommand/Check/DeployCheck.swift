@@ -1,0 +1,65 @@
+import AsyncHTTPClient
+import Logging
+import NIOCore
+import NIOHTTP1
+import Postgres
+import S3
+import S3DevServer
+import S3File
+
+/// Looks at the settings, Postgres and S3, and says what is wrong in sentences.
+struct DeployCheck: Sendable {
+    let configuration: S3FileConfiguration
+    let logger: Logger
+
+    /// What the settings alone show to be for development only. A worker in production refuses to start with any of these.
+    static func settingsFindings(_ configuration: S3FileConfiguration) -> [Finding] {
+        var findings: [Finding] = []
+        if configuration.accessKeyID == S3FileConfiguration.developmentAccessKeyID { findings.append(.devServer) }
+        if configuration.secrets.contains(where: { $0.hasPrefix(S3FileConfiguration.developmentSecretPrefix) }) {
+            findings.append(.defaultSecret)
+        }
+        return findings
+    }
+
+    func run(deploy: Bool) async -> [Finding] {
+        var findings: [Finding] = []
+        if deploy {
+            findings += Self.settingsFindings(self.configuration)
+            if !findings.contains(.devServer), await self.endpointIsDevServer() { findings.append(.devServer) }
+            if self.configuration.environment != .production { findings.append(.developmentEnvironment) }
+        }
+        findings += await self.databaseFindings()
+        findings += await self.bucketFindings()
+        return findings.sorted { $0.id < $1.id }
+    }
+
+    /// The development server says its name in every answer.
+    private func endpointIsDevServer() async -> Bool {
+        guard let endpoint = self.configuration.endpointURL else { return false }
+        let response = try? await HTTPClient.shared.execute(HTTPClientRequest(url: endpoint), timeout: .seconds(5))
+        return response?.headers.first(name: "server") == "S3DevServer"
+    }
+
+    private func databaseFindings() async -> [Finding] {
+        do {
+            let missing = try await Database.with(self.configuration.databaseURL, logger: self.logger) { client in
+                try await Database.migrator(client).status().count { $0.state == .pending }
+            }
+            return missing == 0 ? [] : [.notMigrated(missing)]
+        } catch {
+            return [.database("\(error).")]
+        }
+    }
+
+    private func bucketFindings() async -> [Finding] {
+        do {
+            try await Connections.with(self.configuration, logger: self.logger) { connections in
+                try await connections.s3.headBucket(self.configuration.bucket)
+            }
+            return []
+        } catch {
+            return [.bucket("\(error).")]
+        }
+    }
+}

@@ -1,0 +1,161 @@
+import Foundation
+import ServiceLifecycle
+import Subprocess
+
+#if canImport(System)
+    import System
+#else
+    import SystemPackage
+#endif
+
+/// A Postgres of our own in a folder: made on the first start, found again on later ones.
+///
+/// It listens on a Unix socket only. Whoever can enter the socket's folder is its superuser, and that is nobody but the user who
+/// runs it (and root), so it needs no password. As it has a session of its own, Ctrl-C in the terminal does not reach it: it ends
+/// when ``run()`` is told to, after everything that uses it.
+struct PrivateCluster: Service {
+    static let database = "s3file"
+    private static let port = 5432
+
+    private let data: String
+    private let log: String
+    private let socket: SocketFolder
+    private let readiness = Readiness()
+
+    init(in directory: DevelopmentDirectory) throws {
+        self.data = directory.path + "/postgres"
+        self.log = directory.path + "/postgres.log"
+        self.socket = try SocketFolder(preferring: directory.path + "/postgres-socket")
+    }
+
+    /// Known before the start; answers after ``ready()``.
+    var url: String {
+        let allowed = CharacterSet(charactersIn: "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/")
+        let host = self.socket.path.addingPercentEncoding(withAllowedCharacters: allowed) ?? self.socket.path
+        return "postgresql:///\(Self.database)?host=\(host)&port=\(Self.port)&user=postgres"
+    }
+
+    func ready() async throws {
+        try await self.readiness.wait()
+    }
+
+    func run() async throws {
+        defer { self.socket.remove() }
+        do {
+            try await cancelWhenGracefulShutdown {
+                let installation = try await PostgresInstallation.find(for: self.data)
+                try await LeftoverPostgres(in: self.data)?.stop()
+                if access(self.data + "/PG_VERSION", F_OK) != 0 {
+                    try await self.make(with: installation)
+                }
+                try await self.serve(with: installation)
+            }
+        } catch is CancellationError {
+            return
+        }
+    }
+
+    /// Makes the cluster and its database beside their place and moves them there when they are whole, so that an interrupted start
+    /// leaves nothing half made.
+    private func make(with installation: PostgresInstallation) async throws {
+        let unfinished = self.data + ".new"
+        try? FileManager.default.removeItem(atPath: unfinished)
+        // An empty folder of this name may stand in the way; one that holds something we did not make is not ours to replace.
+        guard mkdir(unfinished, 0o700) == 0, rmdir(self.data) == 0 || errno == ENOENT else {
+            throw self.failure("\(self.data) cannot be made, or holds something else", log: nil)
+        }
+        let account = try await PostgresAccount(owning: unfinished)
+        let initdb = try await Subprocess.run(
+            account.configuration([
+                installation.program("initdb"), "--pgdata=\(unfinished)", "--username=postgres", "--auth=trust",
+                "--encoding=UTF8",
+                "--locale=C", "--no-instructions",
+            ]),
+            output: .string(limit: 1 << 20),
+            error: .combinedWithOutput
+        )
+        guard initdb.terminationStatus.isSuccess else {
+            throw self.failure("`initdb` failed", log: initdb.standardOutput)
+        }
+        // A server without clients answers standard input; it reports a failed statement but ends in success all the same.
+        let create = try await Subprocess.run(
+            account.configuration([installation.program("postgres"), "--single", "-D", unfinished, "template1"]),
+            input: .string("create database \(Self.database)\n"),
+            output: .string(limit: 1 << 20),
+            error: .combinedWithOutput
+        )
+        let complained = ["ERROR:", "FATAL:", "PANIC:"].contains { create.standardOutput.contains($0) }
+        guard create.terminationStatus.isSuccess, !complained else {
+            throw self.failure("the database `\(Self.database)` could not be created", log: create.standardOutput)
+        }
+        guard rename(unfinished, self.data) == 0 else {
+            throw self.failure("\(unfinished) could not be renamed", log: nil)
+        }
+    }
+
+    private func serve(with installation: PostgresInstallation) async throws {
+        let account = try await PostgresAccount(owning: self.data)
+        try account.own(self.socket.path)
+        try self.socket.empty()
+        let log = try FileDescriptor.open(
+            FilePath(self.log),
+            .writeOnly,
+            options: [.create, .truncate, .closeOnExec],
+            permissions: [.ownerReadWrite]
+        )
+        defer { try? log.close() }
+        var configuration = account.configuration([
+            installation.program("postgres"), "-D", self.data, "-k", self.socket.path, "-c", "port=\(Self.port)",
+            "-c", "listen_addresses=", "-c", "unix_socket_permissions=0700", "-c", "logging_collector=off",
+        ])
+        // Fast shutdown: open transactions are rolled back, the data folder is left clean. Immediate shutdown: recovery at next start.
+        configuration.platformOptions.teardownSequence = [
+            .send(signal: .interrupt, allowedDurationToNextStep: .seconds(20)),
+            .send(signal: .quit, allowedDurationToNextStep: .seconds(10)),
+        ]
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { [configuration] in
+                let result = try await Subprocess.run(
+                    configuration,
+                    output: .fileDescriptor(log, closeAfterSpawningProcess: false),
+                    error: .combinedWithOutput
+                )
+                try Task.checkCancellation()
+                throw self.failure(
+                    "it stopped (\(result.terminationStatus))",
+                    log: try? String(contentsOfFile: self.log, encoding: .utf8)
+                )
+            }
+            group.addTask {
+                try await self.waitUntilServing()
+                self.readiness.declare()
+            }
+            defer { group.cancelAll() }
+            for try await _ in group {}
+        }
+    }
+
+    /// The last line of `postmaster.pid` is the server's own word on its state, which `pg_ctl` goes by, too:
+    /// https://www.postgresql.org/docs/15/app-pg-ctl.html
+    private func waitUntilServing() async throws {
+        let deadline = ContinuousClock.now + .seconds(120)
+        while ContinuousClock.now < deadline {
+            let lines =
+                (try? String(contentsOfFile: self.data + "/postmaster.pid", encoding: .utf8))?.split(separator: "\n") ?? []
+            if lines.last?.hasPrefix("ready") == true { return }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        throw self.failure("it did not accept connections within two minutes", log: nil)
+    }
+
+    private func failure(_ what: String, log: String?) -> DevelopmentError {
+        let lines = log?.split(separator: "\n").map(String.init) ?? []
+        let cause = lines.last { line in ["FATAL:", "PANIC:", "ERROR:", "error:"].contains { line.contains($0) } } ?? lines.last
+        let said = cause.map { ", saying “\($0)”" } ?? ""
+        return DevelopmentError(
+            code: .postgresFailed,
+            message:
+                "The private Postgres in \(self.data) failed: \(what)\(said). See \(self.log), or set DATABASE_URL to another database."
+        )
+    }
+}

@@ -1,0 +1,76 @@
+import ArgumentParser
+import Configuration
+import Foundation
+import Logging
+import S3File
+import SystemPackage
+
+/// The settings that every command shares: flags before the environment before the file.
+struct SettingsOptions: ParsableArguments {
+    @Option(help: "Postgres, such as postgresql://user@host/database (DATABASE_URL).")
+    var databaseURL: String?
+
+    @Option(help: "The bucket of the uploads (S3FILE_BUCKET).")
+    var bucket: String?
+
+    @Option(help: "The bucket's region (AWS_REGION).")
+    var region: String?
+
+    @Option(help: "S3 other than AWS, such as http://127.0.0.1:9000 (AWS_ENDPOINT_URL_S3).")
+    var endpointURL: String?
+
+    @Option(help: "development or production (S3FILE_ENVIRONMENT).")
+    var environment: String?
+
+    @Option(help: "A JSON file of settings (S3FILE_CONFIG); s3file.json in this folder is read when it is there.")
+    var config: String?
+
+    @Option(help: "How much is logged.")
+    var logLevel = LogLevel.info
+
+    /// - Throws: ``ConfigurationError`` when the file cannot be read.
+    func reader() async throws -> ConfigReader {
+        let flags: [(AbsoluteConfigKey, String?)] = [
+            ("database.url", self.databaseURL), ("s3file.bucket", self.bucket), ("aws.region", self.region),
+            ("aws.endpointUrlS3", self.endpointURL), ("s3file.environment", self.environment),
+        ]
+        let values = flags.compactMap { key, value in value.map { (key, ConfigValue(.string($0), isSecret: key == "database.url")) } }
+        let named = self.config ?? ProcessInfo.processInfo.environment["S3FILE_CONFIG"]
+        let file: FileProvider<JSONSnapshot>
+        do {
+            file = try await FileProvider<JSONSnapshot>(filePath: FilePath(named ?? "s3file.json"), allowMissing: named == nil)
+        } catch {
+            throw ConfigurationError("The settings file \(named ?? "s3file.json") cannot be read as JSON: check the path and its content")
+        }
+        return ConfigReader(providers: [
+            InMemoryProvider(name: "flags", values: Dictionary(uniqueKeysWithValues: values)),
+            EnvironmentVariablesProvider(secretsSpecifier: .specific(["DATABASE_URL", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "S3FILE_SECRET"])),
+            file,
+        ])
+    }
+
+    /// Everything, for commands that talk to both Postgres and S3.
+    func configuration() async throws -> S3FileConfiguration {
+        try S3FileConfiguration(reader: try await self.reader())
+    }
+
+    /// Postgres alone, for commands that need nothing else.
+    func requiredDatabaseURL() async throws -> String {
+        guard let url = try await self.reader().string(forKey: "database.url", isSecret: true), !url.isEmpty else {
+            throw ConfigurationError("DATABASE_URL is not set: set it to your Postgres, such as postgresql://user@host/database")
+        }
+        return url
+    }
+
+    /// Logs go to standard error, so that standard output is the command's own answer.
+    var logger: Logger {
+        var logger = Logger(label: "s3file") { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = Logger.Level(rawValue: self.logLevel.rawValue) ?? .info
+        return logger
+    }
+}
+
+/// swift-log's levels, as an option's values.
+enum LogLevel: String, ExpressibleByArgument, CaseIterable {
+    case trace, debug, info, notice, warning, error, critical
+}

@@ -1,0 +1,51 @@
+public import S3File
+
+#if canImport(FoundationEssentials)
+    public import FoundationEssentials
+#else
+    public import Foundation
+#endif
+
+/// What a form brought, by field. A field that brought no file is empty.
+public struct FormUploads: Sendable {
+    /// The verified claims, by field. In ``S3FileMiddleware/Mode/manual`` mode these are what the handler passes to `Uploads.enqueue`.
+    public var promises: [String: [UploadPromise]]
+    private var uploads: [String: [FormUpload]]
+
+    /// A form without files.
+    public init() {
+        self.init(promises: [:], uploads: [])
+    }
+
+    init(promises: [String: [UploadPromise]], uploads: [FormUpload]) {
+        self.promises = promises
+        self.uploads = Dictionary(grouping: uploads, by: \.field)
+    }
+
+    /// The uploads of one field, in the order of the form.
+    public subscript(field: String) -> [FormUpload] {
+        self.uploads[field] ?? []
+    }
+
+    /// The uploads of all fields, those of one field in the order of the form.
+    public var all: [FormUpload] {
+        self.uploads.keys.sorted().flatMap { self[$0] }
+    }
+}
+
+/// One file of a form: its record, whose id and key are final, so that a handler can store them in its own tables at once.
+public struct FormUpload: Sendable, Identifiable {
+    /// The record.
+    public let upload: Upload
+    /// Lets its holder read the status; hand it to nobody but the person whose file it is.
+    public let statusToken: String
+
+    public var id: UUID { self.upload.id }
+    public var field: String { self.upload.field }
+    /// Where the file will be stored. Reserved: no later upload can take it.
+    public var key: String? { self.upload.key }
+    /// The person's own name for the file.
+    public var filename: String { self.upload.filename }
+    public var size: Int64 { self.upload.size }
+    public var contentType: String { self.upload.contentType }
+}

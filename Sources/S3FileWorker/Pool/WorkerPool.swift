@@ -1,0 +1,58 @@
+public import Logging
+public import S3File
+public import ServiceLifecycle
+
+/// A process's workers: they drain the upload table, and keep house.
+///
+/// Run as many processes as you like; Postgres divides the work. On a graceful shutdown claims stop at once, moves in flight have
+/// ``Options/drainTimeout`` to end, and what is left is given back to the queue without costing an attempt.
+///
+/// ```swift
+/// let pool = try WorkerPool(configuration: configuration, logger: logger)
+/// try await ServiceGroup(services: [pool], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger).run()
+/// ```
+public final class WorkerPool: Service {
+    /// How the pool works.
+    public struct Options: Sendable {
+        /// How often the table is looked at when nobody wakes the pool.
+        public var pollInterval = Duration.seconds(1)
+        /// How long moves in flight may take after a shutdown was asked for.
+        public var drainTimeout = Duration.seconds(20)
+        /// How often stale tmp objects are looked for, by one process of all.
+        public var sweepInterval = Duration.seconds(3600)
+        /// Bytes above which a copy is made in parts: 5 GB on AWS.
+        /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html>
+        public var copyLimit: Int64 = 5_000_000_000
+
+        public init() {}
+    }
+
+    private let options: Options
+    private let logger: Logger
+    private let connections: Connections
+
+    /// - Throws: ``ConfigurationError`` when a setting is wrong.
+    public init(configuration: S3FileConfiguration, options: Options = Options(), logger: Logger) throws {
+        self.options = options
+        self.logger = logger
+        self.connections = try Connections(configuration: configuration, logger: logger)
+    }
+
+    /// Works until shutdown.
+    public func run() async throws {
+        let bell = Doorbell()
+        // A group of its own, so that on shutdown the engine stops first and its connections last.
+        try await ServiceGroup(
+            configuration: .init(
+                services: [
+                    .init(service: self.connections),
+                    .init(
+                        service: WorkerEngine(connections: self.connections, options: self.options, bell: bell, logger: self.logger),
+                        successTerminationBehavior: .gracefullyShutdownGroup
+                    ),
+                ],
+                logger: self.logger
+            )
+        ).run()
+    }
+}

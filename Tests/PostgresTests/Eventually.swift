@@ -1,0 +1,61 @@
+import Postgres
+import Testing
+
+/// Looks until `condition` holds; fails the test when it does not within `limit`.
+func eventually(
+    within limit: Duration = .seconds(10),
+    _ what: String,
+    sourceLocation: SourceLocation = #_sourceLocation,
+    _ condition: () async throws -> Bool
+) async throws {
+    let deadline = ContinuousClock.now + limit
+    while try await !condition() {
+        if ContinuousClock.now >= deadline {
+            Issue.record("\(what): not within \(limit)", sourceLocation: sourceLocation)
+            return
+        }
+        try await Task.sleep(for: .milliseconds(2))
+    }
+}
+
+/// Runs `body` beside a connection of its own, for looking at what the others do.
+func withObserver<R: Sendable>(_ url: String, _ body: (PostgresConnection) async throws -> R) async throws -> R {
+    let observer = PostgresConnection(configuration: PostgresConfiguration(url: url, applicationName: "observer"))
+    try await observer.connect()
+    let result: Result<R, any Error>
+    do {
+        result = .success(try await body(observer))
+    } catch {
+        result = .failure(error)
+    }
+    await observer.close()
+    return try result.get()
+}
+
+extension PostgresConnection {
+    /// How many other sessions of this database run a statement that contains `text`.
+    func active(_ text: String) async throws -> Int {
+        let rows = try await self.query(
+            """
+            select count(*) as count from pg_stat_activity
+            where datname = current_database() and pid <> pg_backend_pid() and state = 'active'
+                and position(\(text) in query) > 0
+            """
+        )
+        return try rows[0]["count", Int.self]
+    }
+
+    func pid() async throws -> Int32 {
+        try await self.query("select pg_backend_pid() as pid")[0]["pid", Int32.self]
+    }
+}
+
+extension PostgresClient {
+    func pid() async throws -> Int32 {
+        try await self.query("select pg_backend_pid() as pid")[0]["pid", Int32.self]
+    }
+
+    func count(_ sql: SQL) async throws -> Int {
+        try await self.query(sql)[0][0, Int.self]
+    }
+}

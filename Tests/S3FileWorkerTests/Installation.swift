@@ -1,0 +1,77 @@
+import Foundation
+import Logging
+import NIOCore
+import S3
+import S3DevServer
+import TestEnvironment
+import Testing
+
+@testable import S3File
+@testable import S3FileWorker
+
+/// A bucket on a real server, the tables in a real Postgres, and what a worker is made of.
+struct Installation: Sendable {
+    static let bucket = "media"
+
+    let connections: Connections
+
+    var s3: S3Client { self.connections.s3 }
+    var queue: UploadQueue { self.connections.queue }
+
+    static func with<R: Sendable>(faults: Faults = Faults(), _ body: (Installation) async throws -> R) async throws -> R {
+        try await withMigratedDatabase { _, url in
+            try await TestDevServer.run(bucket: Self.bucket, configure: { $0.faults = faults }) { server in
+                let configuration = try S3FileConfiguration(
+                    databaseURL: url,
+                    bucket: Self.bucket,
+                    endpointURL: server.endpoint,
+                    accessKeyID: server.credentials.accessKeyID,
+                    secretAccessKey: server.credentials.secretAccessKey,
+                    secrets: [S3FileConfiguration.developmentSecret]
+                )
+                return try await Connections.with(configuration, logger: .quiet) { connections in
+                    try await body(Installation(connections: connections))
+                }
+            }
+        }
+    }
+
+    /// Puts a tmp object, and enqueues the promise that a form would have brought.
+    func upload(_ text: String, key: String = "docs/\(UUID().uuidString).txt", filename: String = "a&b<c>.txt") async throws -> UUID {
+        let tmpKey = "tmp/s3file/f/\(UUID().uuidString)"
+        let put = try await self.s3.putObject(bucket: Self.bucket, key: tmpKey, body: ByteBuffer(string: text), contentType: "text/html")
+        let promise = UploadPromise(
+            id: .version7(),
+            field: "docs",
+            tmpBucket: Self.bucket,
+            tmpKey: tmpKey,
+            filename: filename,
+            size: Int64(text.utf8.count),
+            contentType: "text/html",
+            etag: put.etag,
+            versionID: nil,
+            owner: nil,
+            requestedKey: key
+        )
+        return try await self.queue.enqueue([promise], hold: nil)[0].id
+    }
+
+    func text(at key: String) async throws -> String {
+        let body = try await self.s3.getObject(bucket: Self.bucket, key: key)
+        return String(buffer: try await body.collect(upTo: 1 << 20))
+    }
+
+    func keys(prefix: String = "") async throws -> [String] {
+        try await self.s3.listObjects(bucket: Self.bucket, prefix: prefix).objects.map(\.key)
+    }
+
+    /// Claims the one job there is, under a lease of its own.
+    func claim() async throws -> (job: Job, worker: Int64) {
+        let worker = try await self.queue.register(host: "test", pid: 1, version: "0")
+        return (try #require(try await self.queue.claim(worker: worker, limit: 1).first), worker)
+    }
+
+    func mover(options: WorkerPool.Options = .init()) -> Mover {
+        Mover(s3: self.s3, options: options, mayContinue: { true }, progress: { _, _ in })
+    }
+}

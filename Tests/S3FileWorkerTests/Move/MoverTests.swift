@@ -1,0 +1,147 @@
+import Foundation
+import NIOCore
+import S3
+import S3DevServer
+import Synchronization
+import TestEnvironment
+import Testing
+
+@testable import S3File
+@testable import S3FileWorker
+
+@Suite struct MoverTests {
+    @Test(arguments: ["hello", ""])
+    func `a move puts the verified bytes at the reserved key, with our type, name and stamp`(text: String) async throws {
+        try await Installation.with { here in
+            let id = try await here.upload(text, key: "docs/x.txt", filename: "ünï 文 \"x\".txt")
+            let outcome = await here.mover().move(try await here.claim().job)
+            guard case .stored = outcome else { throw Unexpected(outcome) }
+            let head = try await here.s3.headObject(bucket: Installation.bucket, key: "docs/x.txt")
+            #expect(head.size == text.utf8.count)
+            // HTML would run in the bucket's origin.
+            #expect(head.contentType == "application/octet-stream")
+            #expect(head.contentDisposition?.contains("filename*=UTF-8''%C3%BCn%C3%AF%20%E6%96%87%20%22x%22.txt") == true)
+            #expect(head.contentDisposition?.hasPrefix("attachment; ") == true)
+            #expect(head.metadata["s3file-upload"] == id.uuidString.lowercased())
+            let stored = try await here.text(at: "docs/x.txt")
+            #expect(stored == text)
+        }
+    }
+
+    @Test func `bytes that were replaced after verification are never stored`() async throws {
+        try await Installation.with { here in
+            _ = try await here.upload("verified", key: "docs/x.txt")
+            let job = try await here.claim().job
+            _ = try await here.s3.putObject(bucket: Installation.bucket, key: job.tmpKey, body: ByteBuffer(string: "swapped!"), contentType: "text/plain")
+            let outcome = await here.mover().move(job)
+            #expect(outcome == Mover.sourceChanged)
+            let keys = try await here.keys(prefix: "docs/")
+            #expect(keys.isEmpty)
+        }
+    }
+
+    @Test func `a tmp object that is gone is a failure with a code`() async throws {
+        try await Installation.with { here in
+            _ = try await here.upload("x")
+            let job = try await here.claim().job
+            try await here.s3.deleteObject(bucket: Installation.bucket, key: job.tmpKey)
+            let outcome = await here.mover().move(job)
+            #expect(outcome == Mover.sourceMissing)
+        }
+    }
+
+    @Test func `somebody else's object at the destination is not overwritten`() async throws {
+        try await Installation.with { here in
+            _ = try await here.upload("mine", key: "docs/x.txt")
+            _ = try await here.s3.putObject(bucket: Installation.bucket, key: "docs/x.txt", body: ByteBuffer(string: "theirs"), contentType: "text/plain")
+            let outcome = await here.mover().move(try await here.claim().job)
+            guard case .failed(code: "destination_exists", _) = outcome else { throw Unexpected(outcome) }
+            let left = try await here.text(at: "docs/x.txt")
+            #expect(left == "theirs")
+        }
+    }
+
+    @Test func `an attempt that died after its copy is recognised by the next`() async throws {
+        try await Installation.with { here in
+            _ = try await here.upload("once", key: "docs/x.txt")
+            let job = try await here.claim().job
+            _ = await here.mover().move(job)
+            let first = try await here.s3.headObject(bucket: Installation.bucket, key: "docs/x.txt")
+            // Also when the tmp object is gone by then.
+            try await here.s3.deleteObject(bucket: Installation.bucket, key: job.tmpKey)
+            let outcome = await here.mover().move(job)
+            #expect(outcome == .stored(etag: first.etag, versionID: nil))
+            let second = try await here.s3.headObject(bucket: Installation.bucket, key: "docs/x.txt")
+            #expect(second.lastModified == first.lastModified)
+        }
+    }
+
+    @Test func `a copy whose answer is lost is looked up, not repeated`() async throws {
+        let copies = Mutex(0)
+        let faults = Faults(losesReply: { operation in
+            operation.isCopy && copies.withLock { $0 += 1; return true }
+        })
+        try await Installation.with(faults: faults) { here in
+            _ = try await here.upload("once", key: "docs/x.txt")
+            let outcome = await here.mover().move(try await here.claim().job)
+            guard case .stored = outcome else { throw Unexpected(outcome) }
+            #expect(copies.withLock { $0 } == 1)
+        }
+    }
+
+    @Test func `an object above the copy limit goes in parts`() async throws {
+        try await Installation.with { here in
+            var options = WorkerPool.Options()
+            options.copyLimit = 4
+            _ = try await here.upload("larger than that", key: "docs/x.txt")
+            let outcome = await here.mover(options: options).move(try await here.claim().job)
+            guard case .stored(let etag, _) = outcome else { throw Unexpected(outcome) }
+            #expect(etag.contains("-1"))
+            let head = try await here.s3.headObject(bucket: Installation.bucket, key: "docs/x.txt")
+            #expect(head.metadata["s3file-upload"] != nil)
+        }
+    }
+
+    @Test func `parts cover an object exactly, and are never more than 10,000`() {
+        for size: Int64 in [1, 64 << 20, (64 << 20) + 1, 5_000_000_001, 48 << 40] {
+            let ranges = MultipartMove.ranges(size: size)
+            #expect(ranges.count <= 10_000)
+            #expect(ranges.first?.lowerBound == 0 && ranges.last?.upperBound == size - 1)
+            #expect(zip(ranges, ranges.dropFirst()).allSatisfy { $0.upperBound + 1 == $1.lowerBound })
+        }
+    }
+
+    @Test func `a worker whose lease may be over starts no request`() async throws {
+        try await Installation.with { here in
+            _ = try await here.upload("x", key: "docs/x.txt")
+            let mover = Mover(s3: here.s3, options: .init(), mayContinue: { false }, progress: { _, _ in })
+            let outcome = await mover.move(try await here.claim().job)
+            #expect(outcome == .givenBack)
+            let keys = try await here.keys(prefix: "docs/")
+            #expect(keys.isEmpty)
+        }
+    }
+
+    @Test(arguments: [
+        ("image/png", "image/png", "inline"), ("text/plain; charset=utf-8", "text/plain", "inline"),
+        ("image/svg+xml", "application/octet-stream", "attachment"), ("text/html", "application/octet-stream", "attachment"),
+        ("application/xhtml+xml", "application/octet-stream", "attachment"), ("application/zip", "application/zip", "attachment"),
+        ("", "application/octet-stream", "attachment"), ("text/javascript", "application/octet-stream", "attachment"),
+    ])
+    func `no stored file can run in the bucket's origin`(declared: String, stored: String, disposition: String) {
+        let content = StoredContent(declaredType: declared, filename: "x")
+        #expect(content.contentType == stored)
+        #expect(content.contentDisposition.hasPrefix(disposition + ";"))
+    }
+
+    @Test func `a file's name cannot break out of its header`() {
+        let content = StoredContent(declaredType: "image/png", filename: "a\"; x=\r\nSet-Cookie: y\\")
+        #expect(content.contentDisposition.allSatisfy { $0.isASCII && !$0.isNewline && $0 != "\\" })
+        #expect(content.contentDisposition.filter { $0 == "\"" }.count == 2)
+    }
+}
+
+struct Unexpected: Error, CustomStringConvertible {
+    let description: String
+    init(_ value: Any) { self.description = "unexpected: \(value)" }
+}

@@ -1,0 +1,137 @@
+import Foundation
+import Logging
+import NIOCore
+import S3
+import S3DevServer
+import ServiceLifecycle
+import Synchronization
+import TestEnvironment
+import Testing
+
+@testable import S3File
+@testable import S3FileWorker
+
+@Suite struct WorkerPoolTests {
+    /// Runs a pool beside `body`, and stops it gracefully after.
+    private func withPool(
+        _ here: Installation,
+        options: WorkerPool.Options = .init(),
+        _ body: @escaping @Sendable (ServiceGroup) async throws -> Void
+    ) async throws {
+        let pool = try WorkerPool(configuration: here.connections.configuration, options: options, logger: .quiet)
+        let group = ServiceGroup(services: [pool], logger: .quiet)
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await group.run() }
+            let result: Result<Void, any Error>
+            do { result = .success(try await body(group)) } catch { result = .failure(error) }
+            await group.triggerGracefulShutdown()
+            try await tasks.waitForAll()
+            try result.get()
+        }
+    }
+
+    @Test func `uploads are stored, and their tmp objects deleted after that`() async throws {
+        try await Installation.with { here in
+            var ids: [UUID] = []
+            for index in 0..<40 { ids.append(try await here.upload("file \(index)", key: "docs/\(index).txt")) }
+            let expected = ids
+            try await self.withPool(here) { _ in
+                try await eventually("all are stored and nothing is left in tmp") {
+                    let stored = try await here.queue.client.query("select count(*) as n from s3file.upload where state = 2 and tmp_deleted")
+                    return try stored[0]["n", Int64.self] == Int64(expected.count)
+                }
+            }
+            let tmp = try await here.keys(prefix: "tmp/")
+            #expect(tmp.isEmpty)
+            for index in 0..<40 {
+                let text = try await here.text(at: "docs/\(index).txt")
+                #expect(text == "file \(index)")
+            }
+            let workers = try await here.queue.client.query("select count(*) as n from s3file.worker")[0]["n", Int64.self]
+            #expect(workers == 0)
+        }
+    }
+
+    @Test func `a job that is not done within the drain time goes back without costing an attempt`() async throws {
+        let faults = Faults(latency: { $0.isCopy ? .seconds(60) : .zero })
+        try await Installation.with(faults: faults) { here in
+            let id = try await here.upload("slow")
+            var options = WorkerPool.Options()
+            options.drainTimeout = .milliseconds(100)
+            try await self.withPool(here, options: options) { _ in
+                try await eventually("the job is moving") { try await here.queue.upload(id)?.status == .moving }
+            }
+            let upload = try #require(try await here.queue.upload(id))
+            #expect(upload.status == .queued && upload.attempt == 0)
+            let tmp = try await here.keys(prefix: "tmp/")
+            #expect(tmp.count == 1)
+        }
+    }
+
+    @Test func `a job in flight at shutdown is finished first`() async throws {
+        let faults = Faults(latency: { $0.isCopy ? .seconds(1) : .zero })
+        try await Installation.with(faults: faults) { here in
+            let id = try await here.upload("in flight")
+            try await self.withPool(here) { _ in
+                try await eventually("the job is moving") { try await here.queue.upload(id)?.status == .moving }
+            }
+            let upload = try #require(try await here.queue.upload(id))
+            #expect(upload.status == .stored && upload.attempt == 1)
+            let tmp = try await here.keys(prefix: "tmp/")
+            #expect(tmp.isEmpty)
+        }
+    }
+
+    @Test func `a worker whose lease is taken drops its results and goes on under a new one`() async throws {
+        let faults = Faults(latency: { $0.isCopy ? .seconds(2) : .zero })
+        try await Installation.with(faults: faults) { here in
+            let id = try await here.upload("again")
+            try await self.withPool(here) { _ in
+                try await eventually("the job is moving") { try await here.queue.upload(id)?.status == .moving }
+                // As if this process had been stopped for longer than its lease.
+                _ = try await here.queue.client.query("update s3file.worker set expires_at = now() - interval '1 minute'")
+                _ = try await here.queue.reap()
+                _ = try await here.queue.client.query("update s3file.upload set run_at = now() where state = 0")
+                try await eventually("another lease has stored it", within: .seconds(30)) {
+                    try await here.queue.upload(id)?.status == .stored
+                }
+            }
+            let upload = try #require(try await here.queue.upload(id))
+            #expect(upload.attempt == 2)
+        }
+    }
+
+    @Test func `an idle pool is woken by an enqueue's notification`() async throws {
+        try await Installation.with { here in
+            var options = WorkerPool.Options()
+            options.pollInterval = .seconds(300)
+            try await self.withPool(here, options: options) { _ in
+                let warmUp = try await here.upload("first")
+                try await eventually("the pool works") {
+                    try await here.queue.notify()
+                    return try await here.queue.upload(warmUp)?.status == .stored
+                }
+                let id = try await here.upload("second")
+                try await here.queue.notify()
+                try await eventually("it is stored", within: .seconds(5)) { try await here.queue.upload(id)?.status == .stored }
+            }
+        }
+    }
+
+    @Test func `a tmp object that a crash left behind is deleted later`() async throws {
+        try await Installation.with { here in
+            let id = try await here.upload("left")
+            let (job, worker) = try await here.claim()
+            let outcome = await here.mover().move(job)
+            _ = try await here.queue.settle([(job, outcome)], worker: worker)
+            // The process dies here. Another one looks.
+            await TmpDeletion(s3: here.s3, queue: here.queue, logger: .quiet).deleteLeftovers(olderThan: .zero)
+            let tmp = try await here.keys(prefix: "tmp/")
+            #expect(tmp.isEmpty)
+            let left = try await here.queue.tmpObjectsLeft(olderThan: .zero, limit: 10)
+            #expect(left.isEmpty)
+            let upload = try #require(try await here.queue.upload(id))
+            #expect(upload.status == .stored)
+        }
+    }
+}

@@ -1,0 +1,14 @@
+/// The numbered SQL files of this folder, embedded in the binary so that `s3file migrate` needs nothing beside it.
+package enum Migrations {
+    /// One file: `0001_uploads.sql` is version 1, `uploads`.
+    package struct File: Sendable {
+        package let version: Int
+        package let name: String
+        package let sql: String
+    }
+
+    /// In order. A file that was released is never edited: a change is a new file.
+    package static let all: [File] = [
+        File(version: 1, name: "uploads", sql: String(decoding: PackageResources._001_uploads_sql, as: UTF8.self))
+    ]
+}
