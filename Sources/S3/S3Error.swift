@@ -107,12 +107,14 @@ extension S3Error.Code {
     package static let invalidResponse = Self("InvalidResponse")
     /// The settings or credentials cannot be used.
     package static let configuration = Self("Configuration")
+    /// The provider of credentials failed: nothing was sent.
+    package static let credentialsUnavailable = Self("CredentialsUnavailable")
 
     /// Codes that AWS's SDKs retry; anything else is by status.
     func isRetryable(status: Int) -> Bool {
         switch self {
         case .internalError, .serviceUnavailable, .slowDown, .requestTimeout, .operationAborted, .conditionalRequestConflict,
-            .connectionFailed, .connectionLost, .outcomeUnknown:
+            .connectionFailed, .connectionLost, .outcomeUnknown, .credentialsUnavailable:
             return true
         case Self("RequestTimeoutException"), Self("Throttling"), Self("ThrottlingException"), Self("RequestThrottled"),
             Self("TooManyRequests"), Self("BandwidthLimitExceeded"), Self("RequestLimitExceeded"):
@@ -132,7 +134,9 @@ extension S3Error.Code {
         case .outcomeUnknown, .connectionLost, .invalidResponse, .internalError, .serviceUnavailable:
             return false
         default:
-            return (300..<500).contains(status)
+            // S3's own codes mean the same under a status of 200, which it sends before it knows how a copy ends. Without a
+            // status the request was refused here, before it was sent.
+            return status == 0 || (200..<500).contains(status)
         }
     }
 }

@@ -20,13 +20,13 @@ struct Installation: Sendable {
 
     static func with<R: Sendable>(faults: Faults = Faults(), _ body: (Installation) async throws -> R) async throws -> R {
         try await withMigratedDatabase { _, url in
-            try await withTestDevServer(buckets: [Self.bucket], faults: faults) { server in
+            try await TestDevServer.run(bucket: Self.bucket, configure: { $0.faults = faults }) { server in
                 let configuration = try S3FileConfiguration(
                     databaseURL: url,
                     bucket: Self.bucket,
                     endpointURL: server.endpoint,
-                    accessKeyID: server.accessKeyID,
-                    secretAccessKey: server.secretAccessKey,
+                    accessKeyID: server.credentials.accessKeyID,
+                    secretAccessKey: server.credentials.secretAccessKey,
                     secrets: [S3FileConfiguration.developmentSecret]
                 )
                 return try await Connections.with(configuration, logger: .quiet) { connections in

@@ -15,7 +15,10 @@ extension PostgresConnection {
     package func connect() async throws {
         await self.takeTurn()
         defer { self.endTurn() }
-        guard self.handle == nil, self.control.state == .unconnected else { return }
+        if self.handle != nil { return }
+        guard self.control.state == .unconnected else {
+            throw PostgresError.closed("A connection to Postgres opens once: make another.")
+        }
         let interruption = Interruption()
         do {
             let handle = try await withTaskCancellationHandler {

@@ -305,7 +305,8 @@ extension PostgresConnection {
         guard let cancelRequest = exchange.cancelRequest, let giveUp = exchange.giveUp else { return }
         while !cancelRequest.isFinished, !handle.isBad {
             if ContinuousClock.now >= giveUp { return self.discard() }
-            _ = await self.reactor.wait(exchange.socket, 0, until: giveUp) { cancelRequest.isFinished }
+            let ready = await self.reactor.wait(exchange.socket, 0, until: giveUp) { cancelRequest.isFinished }
+            if ready != 0, PQconsumeInput(handle.pointer) != 1 { return }  // it hung up
         }
     }
 }

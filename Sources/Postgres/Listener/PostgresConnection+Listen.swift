@@ -9,8 +9,8 @@ import CLibpq
 #endif
 
 extension PostgresConnection {
-    /// How long the server may take to answer a ping.
-    private static let pingTimeout: Duration = .seconds(5)
+    /// How long the server may take to answer a ping at most.
+    private static let longestPing: Duration = .seconds(5)
 
     /// Passes notifications on until the task is cancelled, or the connection is lost, which throws.
     func listen(pingInterval: Duration, to listener: AsyncStream<PostgresNotification>.Continuation) async throws {
@@ -33,7 +33,7 @@ extension PostgresConnection {
                 }
                 if interruption.isRequested { return }
                 if ContinuousClock.now >= ping {
-                    try await self.query("select 1", timeout: .after(Self.pingTimeout))
+                    try await self.query("select 1", timeout: .after(min(pingInterval, Self.longestPing)))
                     ping = .now + pingInterval
                 }
             }

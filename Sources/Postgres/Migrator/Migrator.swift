@@ -21,14 +21,16 @@ package struct Migrator: Sendable {
     /// "s3file" in ASCII; advisory locks are numbers, and shared by all who use the database.
     private static let lock: Int64 = 0x7333_6669_6c65
     /// A migration that cannot lock a busy table in time lets the others by, and tries again.
-    private static let lockTimeout = "5s"
+    package static let defaultLockTimeout: Duration = .seconds(5)
     private static let attempts = 10
 
     private let client: PostgresClient
     private let migrations: [Migration]
+    private let lockTimeout: Duration
 
-    package init(client: PostgresClient, migrations: [Migration]) {
+    package init(client: PostgresClient, migrations: [Migration], lockTimeout: Duration = Self.defaultLockTimeout) {
         self.client = client
+        self.lockTimeout = lockTimeout
         self.migrations = migrations.sorted { $0.version < $1.version }
     }
 
@@ -115,12 +117,13 @@ package struct Migrator: Sendable {
 
     private func attempt(_ migration: Migration, logger: Logger) async throws -> Bool {
         let lock = Self.lock
+        let milliseconds = String(Int64(self.lockTimeout / .milliseconds(1)))
         return try await self.client.withTransaction { connection in
             try await connection.query("select pg_advisory_xact_lock(\(lock))", timeout: .none)
             let applied = try await self.applied(connection)
             try self.check(applied)
             if applied.contains(where: { $0.version == migration.version }) { return false }
-            try await connection.query("select set_config('lock_timeout', \(Self.lockTimeout), true)")
+            try await connection.query("select set_config('lock_timeout', \(milliseconds), true)")
             let start = ContinuousClock.now
             try await connection.simple(migration.sql)
             guard connection.control.state == .inTransaction else {

@@ -13,6 +13,13 @@ package struct S3Part: Sendable, Hashable {
     }
 }
 
+/// An object made of parts.
+package struct S3CompletedUpload: Sendable, Hashable {
+    /// Nil where the store leaves it out, as Ceph 16 does: ask with ``S3Client/headObject(bucket:key:versionID:)``.
+    package var etag: String?
+    package var versionID: String?
+}
+
 extension S3Client {
     /// Begins an object of several parts; they cost money until the upload is completed or aborted.
     ///
@@ -89,7 +96,7 @@ extension S3Client {
         uploadID: String,
         parts: [S3Part],
         ifNoneMatch: Bool = false
-    ) async throws -> S3CopyResult {
+    ) async throws -> S3CompletedUpload {
         var writer = XMLWriter()
         writer.element("CompleteMultipartUpload", attributes: [("xmlns", Self.namespace)]) { writer in
             for part in parts.sorted(by: { $0.number < $1.number }) {
@@ -114,8 +121,9 @@ extension S3Client {
         let sent = request
         return try await self.send(sent) { response throws(S3Error) in
             let document = try Self.document(response, "CompleteMultipartUploadResult", sent)
-            return S3CopyResult(
-                etag: try Self.required("ETag", in: document, response, sent),
+            guard let etag = document["ETag"]?.text else { throw Self.missing("ETag", response, sent) }
+            return S3CompletedUpload(
+                etag: etag.isEmpty ? nil : etag,
                 versionID: response.headers.first(name: "x-amz-version-id")
             )
         }

@@ -162,15 +162,17 @@ extension S3Client {
         _ response: S3Response,
         _ request: S3Request
     ) throws(S3Error) -> String {
-        guard let text = document[element]?.text, !text.isEmpty else {
-            throw S3Error(
-                .invalidResponse,
-                status: response.status,
-                message: "\(request.subject): the answer has no \(element).",
-                requestID: response.headers.first(name: "x-amz-request-id"),
-                retryable: true
-            )
-        }
+        guard let text = document[element]?.text, !text.isEmpty else { throw Self.missing(element, response, request) }
         return text
+    }
+
+    static func missing(_ element: String, _ response: S3Response, _ request: S3Request) -> S3Error {
+        S3Error(
+            .invalidResponse,
+            status: response.status,
+            message: "\(request.subject): the answer has no \(element).",
+            requestID: response.headers.first(name: "x-amz-request-id"),
+            retryable: true
+        )
     }
 }

@@ -83,7 +83,15 @@ package struct S3Client: Sendable {
 
     /// Credentials that have not ended.
     func currentCredentials(at now: Date) async throws -> S3Credentials {
-        let credentials = try await self.configuration.credentials.credentials()
+        let credentials: S3Credentials
+        do {
+            credentials = try await self.configuration.credentials.credentials()
+        } catch let error as S3Error {
+            throw error
+        } catch {
+            try Task.checkCancellation()
+            throw S3Error(.credentialsUnavailable, status: 0, message: "No credentials for S3 could be had: \(error)")
+        }
         if let expiration = credentials.expiration, expiration <= now {
             throw S3Error(.expiredToken, status: 0, message: "The S3 credentials ended at \(Timestamp.iso8601(expiration)).")
         }

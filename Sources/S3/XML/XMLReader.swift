@@ -106,6 +106,7 @@ package struct XMLReader {
             }
             // Content, up to the next start tag.
             content: while true {
+                self.plainText(into: &open[open.count - 1].text)
                 guard self.position < self.bytes.count else { throw self.error(.malformed, "The document is cut off") }
                 if self.take("</") {
                     let end = try self.name()
@@ -247,6 +248,20 @@ package struct XMLReader {
         self.position += 1
     }
 
+    /// A run of character data that needs no second look: most of every document.
+    private mutating func plainText(into text: inout [UInt8]) {
+        var end = self.position
+        scan: while end < self.bytes.count {
+            switch self.bytes[end] {
+            case UInt8(ascii: "<"), UInt8(ascii: "&"), UInt8(ascii: "]"): break scan
+            case 0x20..., UInt8(ascii: "\n"), UInt8(ascii: "\t"): end += 1
+            default: break scan
+            }
+        }
+        text.append(contentsOf: self.bytes[self.position..<end])
+        self.position = end
+    }
+
     /// After `<!--`.
     private mutating func comment() throws(XMLError) {
         while !self.take("-->") {
@@ -269,7 +284,13 @@ package struct XMLReader {
 
     private func peek(_ token: String) -> Bool {
         let token = token.utf8
-        return self.position + token.count <= self.bytes.count && self.bytes[self.position...].starts(with: token)
+        guard self.position + token.count <= self.bytes.count else { return false }
+        var position = self.position
+        for byte in token {
+            guard self.bytes[position] == byte else { return false }
+            position += 1
+        }
+        return true
     }
 
     private mutating func take(_ token: String) -> Bool {

@@ -74,7 +74,7 @@ struct PostgresListenerTests {
     @Test("it asks the server whether it is still there")
     func pings() async throws {
         try await withTestDatabase { client, url in
-            try await self.withListener(url, channels: ["s3file"], pingInterval: .milliseconds(20)) { events in
+            try await self.withListener(url, channels: ["s3file"], pingInterval: .milliseconds(500)) { events in
                 #expect(await events.next() == .connected)
                 try await eventually("the session's last statement is a ping") {
                     try await client.count("select count(*) \(fragment: self.listening) and query = 'select 1'") == 1
@@ -89,10 +89,10 @@ struct PostgresListenerTests {
     func vanishedPeer() async throws {
         try await withTestDatabase { client, url in
             try await withStallingProxy(to: url) { proxy in
-                try await self.withListener(proxy.url, channels: ["s3file"], pingInterval: .milliseconds(50)) { events in
+                try await self.withListener(proxy.url, channels: ["s3file"], pingInterval: .milliseconds(500)) { events in
                     #expect(await events.next() == .connected)
                     proxy.stall()
-                    // The ping waits 5 seconds for an answer, and 5 more for one to its cancellation.
+                    // Some 5 seconds: that long the cancelled ping is waited for.
                     #expect(await events.next() == .connected)
                     try await client.query("select pg_notify('s3file', 'again')")
                     #expect(await events.next() == .notification(channel: "s3file", payload: "again"))

@@ -34,7 +34,7 @@ struct PostgresClientTests {
     func exhaustion() async throws {
         try await withTestDatabase {
             $0.maximumConnections = 1
-            $0.connectTimeout = .milliseconds(200)
+            $0.connectTimeout = .seconds(2)
         } _: { client, _ in
             try await client.withConnection { connection in
                 try await connection.query("select 1")
