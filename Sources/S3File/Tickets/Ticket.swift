@@ -25,6 +25,28 @@ package struct Ticket: Sendable, Equatable {
     package var issuedAt: Date
     package var expiresAt: Date
 
+    package init(
+        folder: String,
+        field: String,
+        uploadTo: String,
+        accept: [String],
+        maximumSize: Int64,
+        maximumCount: Int,
+        subject: String,
+        issuedAt: Date,
+        expiresAt: Date
+    ) {
+        self.folder = folder
+        self.field = field
+        self.uploadTo = uploadTo
+        self.accept = accept
+        self.maximumSize = maximumSize
+        self.maximumCount = maximumCount
+        self.subject = subject
+        self.issuedAt = issuedAt
+        self.expiresAt = expiresAt
+    }
+
     /// One letter a name, because 1 KiB is soon full.
     private struct Payload: Codable {
         var f: String

@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import NIOCore
+import Postgres
 import S3
 import S3DevServer
 import ServiceLifecycle
