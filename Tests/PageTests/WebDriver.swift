@@ -24,7 +24,7 @@ struct Browser: Sendable {
             }
             let root = "http://127.0.0.1:\(port)/session"
             var arguments = [
-                "--headless=new", "--window-size=1000,900", "--disable-dev-shm-usage", "--disable-gpu",
+                "--headless=new", "--window-size=1000,1250", "--disable-dev-shm-usage", "--disable-gpu",
                 "--force-color-profile=srgb",
             ]
             // Chromium's sandbox refuses to run as root.
