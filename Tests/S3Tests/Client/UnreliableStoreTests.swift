@@ -140,27 +140,6 @@ struct UnreliableStoreTests {
         }
     }
 
-    @Test("A completed upload without its ETag is looked up, and unknown when that fails")
-    func completeWithoutETag() async throws {
-        let empty = Answer.status("200 OK", "<CompleteMultipartUploadResult><ETag></ETag></CompleteMultipartUploadResult>")
-        for (answer, expected) in [(Self.head, "\"e\""), (Answer.status("403 Forbidden"), nil)] {
-            let (result, requests) = try await self.with([empty, answer]) {
-                try await $0.completeMultipartUpload(
-                    bucket: "bucket",
-                    key: "k",
-                    uploadID: "u",
-                    parts: [S3Part(number: 1, etag: "e")]
-                )
-            }
-            #expect(requests.count == 2)
-            if let expected {
-                #expect(try result.get().etag == expected)
-            } else {
-                #expect(try self.error(result).isOutcomeUnknown)
-            }
-        }
-    }
-
     @Test("HEAD, listing and deleting are repeated after a lost answer")
     func repeated() async throws {
         let cut = Answer.sendAndClose("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n<ListBucketResult>")
