@@ -34,14 +34,12 @@ struct Mover: Sendable {
     private func attempt(_ job: Job) async throws -> Outcome {
         if let done = try await self.lookUpDestination(job) { return done }
         try self.checkLease()
-        let copied: (etag: String, versionID: String?)
+        let copied: S3CopyResult
         do {
-            if job.size > self.options.copyLimit {
-                copied = try await MultipartMove(mover: self, job: job).run()
-            } else {
-                let copy = try await self.s3.copyObject(self.copyRequest(for: job))
-                copied = (copy.etag, copy.versionID)
-            }
+            copied =
+                job.size > self.options.copyLimit
+                ? try await MultipartMove(mover: self, job: job).run()
+                : try await self.s3.copyObject(self.copyRequest(for: job))
         } catch let error as S3Error {
             switch error.code {
             case .preconditionFailed, .notModified:
