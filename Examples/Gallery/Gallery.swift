@@ -13,8 +13,6 @@ struct Gallery {
             try await Self.run()
         } catch let error as ConfigurationError {
             Self.quit(error.message)
-        } catch  where "\(error)".contains("Address already in use") {
-            Self.quit("the port is in use: stop the program that uses it, or set S3FILE_PORT to another one")
         } catch {
             Self.quit("\(error)")
         }
@@ -29,9 +27,10 @@ struct Gallery {
             throw ConfigurationError("S3FILE_PORT must be a number between 0 and 65535")
         }
 
+        let pages = try Pages()
         let uploads = try Uploads(reader: config, logger: logger)
         var app = Application(
-            router: try Self.router(uploads: uploads, pages: try Pages()),
+            router: try Self.router(uploads: uploads, pages: pages),
             configuration: .init(address: .hostname(host, port: port)),
             onServerRunning: { channel in
                 print("Gallery is at http://\(host):\(channel.localAddress?.port ?? port)")
@@ -39,7 +38,13 @@ struct Gallery {
             logger: logger
         )
         app.addServices(uploads)
-        try await app.runService()
+        do {
+            try await app.runService()
+        } catch let error where "\(error)".contains("Address already in use") {
+            throw ConfigurationError(
+                "port \(port) of \(host) is in use: stop the program that uses it, or set S3FILE_PORT to another one"
+            )
+        }
     }
 
     // MARK: The form
@@ -59,6 +64,7 @@ struct Gallery {
 
         let site = router.group()
             .add(middleware: SecurityHeaders(storage: try uploads.uploadOrigin()))
+            .add(middleware: FriendlyErrors(pages: pages))
             .add(middleware: VisitorMiddleware(isSecure: uploads.configuration.environment == .production))
         site.get("gallery.css") { _, _ in Response.text(Stylesheet.css, type: "text/css; charset=utf-8", cache: "max-age=300") }
         site.get("favicon.svg") { _, _ in Response.text(Stylesheet.icon, type: "image/svg+xml", cache: "max-age=86400") }

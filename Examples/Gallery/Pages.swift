@@ -2,7 +2,7 @@ import Mustache
 import S3File
 import S3FileHummingbird
 
-/// The two pages, as Mustache templates. `{{…}}` escapes; `{{{…}}}` is for the inputs, which are drawn escaped.
+/// The pages, as Mustache templates. `{{…}}` escapes; `{{{…}}}` is for the inputs, which are drawn escaped.
 struct Pages: Sendable {
     private let library: MustacheLibrary
 
@@ -11,6 +11,7 @@ struct Pages: Sendable {
             "head": try MustacheTemplate(string: Self.head),
             "form": try MustacheTemplate(string: Self.form),
             "uploads": try MustacheTemplate(string: Self.uploads),
+            "apology": try MustacheTemplate(string: Self.apology),
         ])
     }
 
@@ -68,6 +69,15 @@ struct Pages: Sendable {
             default: "Thank you. Your \(sent) files have arrived and are being put in their place."
             }
         return self.render(Model(notice: notice, uploads: items, isEmpty: items.isEmpty), "uploads")
+    }
+
+    func apology() -> String {
+        struct Model {
+            var title = "Not just now"
+            var stylesheet = UploadPaths.standard.stylesheet
+            var script = UploadPaths.standard.script
+        }
+        return self.render(Model(), "apology")
     }
 
     private func render(_ model: Any, _ template: String) -> String {
@@ -138,6 +148,20 @@ struct Pages: Sendable {
         </ul>
         <p><a class="button" href="/">Upload more</a></p>
         {{/isEmpty}}
+        </main>
+        </body>
+        </html>
+
+        """
+
+    private static let apology = """
+        {{> head}}
+        <body>
+        <header class="bar"><a class="brand" href="/">Gallery</a></header>
+        <main>
+        <h1>Not just now</h1>
+        <p class="lead">Something on our side is not working. Your files are safe: please try again in a moment.</p>
+        <p><a class="button" href="/">To the start</a></p>
         </main>
         </body>
         </html>

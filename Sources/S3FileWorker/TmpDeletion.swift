@@ -57,7 +57,7 @@ final class TmpDeletion: Sendable {
 
     /// Deletes what is pending now.
     func flush() async {
-        while true {
+        while !Task.isCancelled {
             let batch = self.pending.withLock { pending in
                 let batch = Array(pending.prefix(Self.batchSize))
                 pending.removeFirst(batch.count)
@@ -95,6 +95,9 @@ final class TmpDeletion: Sendable {
                         metadata: ["bucket": "\(bucket)", "count": "\(result.errors.count)", "code": "\(error.error.code)"]
                     )
                 }
+            } catch where Task.isCancelled {
+                // Stopped half-way: the last flush of this process takes them up again.
+                self.pending.withLock { $0 += objects }
             } catch {
                 self.logger.warning(
                     "Tmp objects were not deleted; trying again later",

@@ -13,7 +13,7 @@ import Testing
 struct S3FileMiddlewareTests {
     @Test("the handler gets uploads with final ids and keys, in the form's order, and they are released when it answers")
     func enqueued() async throws {
-        try await withSite { site in
+        try await withSite { site async throws in
             let avatar = try await site.draw(TestSite.avatar)
             let documents = try await site.draw(TestSite.documents)
             let names = ["100%.txt", "a%20b.txt", "ünï 文.txt"]
@@ -22,10 +22,10 @@ struct S3FileMiddlewareTests {
             let form =
                 documents.post(names.indices.map { ("\(documents.folder)/\($0)", names[$0]) })
                 + avatar.post([(avatar.folder + "/me", "me.png")])
-            try await site.app(handler: { _, context in
+            try await site.app(handler: { _, context async throws in
                 #expect(try await site.rows() == ["held", "held", "held", "held"], "nothing moves while the handler runs")
                 return TestSite.list(context)
-            }).test(.router) { client in
+            }).test(.router) { client async throws in
                 let response = try await client.post(form)
                 #expect(response.status == .ok)
                 let lines = response.text.split(separator: "\n").map { $0.split(separator: "\t").map(String.init) }
@@ -44,12 +44,12 @@ struct S3FileMiddlewareTests {
 
     @Test("the handler reads the same bytes that were posted")
     func replay() async throws {
-        try await withSite { site in
+        try await withSite { site async throws in
             let (drawn, file) = try await site.drawnWithFile()
             let form = drawn.post([file]) + [("text", "a+b %zz \u{0}é")]
             try await site.app(handler: { request, _ in
                 Response(status: .ok, body: .init(byteBuffer: try await request.body.collect(upTo: 100_000)))
-            }).test(.router) { client in
+            }).test(.router) { client async throws in
                 #expect(try await client.post(form).text == encodeForm(form))
             }
         }
@@ -57,12 +57,12 @@ struct S3FileMiddlewareTests {
 
     @Test("when the handler answers 400 or above, the files are cancelled, and the same form can be posted again")
     func refusedByHandler() async throws {
-        try await withSite { site in
+        try await withSite { site async throws in
             let (drawn, file) = try await site.drawnWithFile()
             try await site.app(handler: { request, context in
                 let body = String(buffer: try await request.body.collect(upTo: 100_000))
                 return body.contains("fail") ? Response(status: .unprocessableContent) : TestSite.list(context)
-            }).test(.router) { client in
+            }).test(.router) { client async throws in
                 #expect(try await client.post(drawn.post([file]) + [("fail", "1")]).status == .unprocessableContent)
                 #expect(try await site.rows() == ["cancelled"])
                 #expect(try await client.post(drawn.post([file])).status == .ok)
@@ -75,9 +75,9 @@ struct S3FileMiddlewareTests {
 
     @Test("when the handler throws, the files are cancelled and the error goes on")
     func thrownByHandler() async throws {
-        try await withSite { site in
+        try await withSite { site async throws in
             let (drawn, file) = try await site.drawnWithFile()
-            try await site.app(handler: { _, _ in throw HTTPError(.conflict) }).test(.router) { client in
+            try await site.app(handler: { _, _ in throw HTTPError(.conflict) }).test(.router) { client async throws in
                 #expect(try await client.post(drawn.post([file])).status == .conflict)
                 #expect(try await site.rows() == ["cancelled"])
             }
@@ -86,9 +86,9 @@ struct S3FileMiddlewareTests {
 
     @Test("the same form posted twice is the same upload, and another user's post of it is refused")
     func repeated() async throws {
-        try await withSite { site in
+        try await withSite { site async throws in
             let (drawn, file) = try await site.drawnWithFile()
-            try await site.app().test(.router) { client in
+            try await site.app().test(.router) { client async throws in
                 let first = try await client.post(drawn.post([file]))
                 let second = try await client.post(drawn.post([file]))
                 #expect(first.text == second.text)
@@ -102,17 +102,17 @@ struct S3FileMiddlewareTests {
 
     @Test("manual mode verifies and leaves the enqueueing to the handler")
     func manual() async throws {
-        try await withSite { site in
+        try await withSite { site async throws in
             let (drawn, file) = try await site.drawnWithFile()
             try await site.app(
                 mode: .manual,
-                handler: { _, context in
+                handler: { _, context async throws in
                     #expect(context.uploads.all.isEmpty)
                     #expect(try await site.rows().isEmpty)
                     let uploads = try await site.uploads.enqueue(context.uploads.promises["documents"] ?? [])
                     return Response(status: .ok, body: .init(byteBuffer: ByteBuffer(string: uploads.first?.filename ?? "")))
                 }
-            ).test(.router) { client in
+            ).test(.router) { client async throws in
                 #expect(try await client.post(drawn.post([file])).text == "x.txt")
                 #expect(try await site.rows() == ["queued"])
             }
@@ -121,9 +121,9 @@ struct S3FileMiddlewareTests {
 
     @Test("a form without files, and a body that is no form, reach the handler")
     func withoutFiles() async throws {
-        try await withSite { site in
+        try await withSite { site async throws in
             let drawn = try await site.draw(TestSite.documents)
-            try await site.app().test(.router) { client in
+            try await site.app().test(.router) { client async throws in
                 #expect(try await client.post([("text", "hello"), ("documents", "")]).status == .ok)
                 #expect(try await client.post(drawn.post([])).status == .ok)
                 let json = try await client.post([("s3file", "nonsense")], headers: [.contentType: "application/json"])
@@ -135,9 +135,9 @@ struct S3FileMiddlewareTests {
 
     @Test("PUT is looked at as POST is")
     func put() async throws {
-        try await withSite { site in
+        try await withSite { site async throws in
             let (drawn, file) = try await site.drawnWithFile()
-            try await site.app().test(.router) { client in
+            try await site.app().test(.router) { client async throws in
                 #expect(try await client.post(drawn.post([file]), method: .put).status == .ok)
                 #expect(try await site.rows() == ["queued"])
             }

@@ -110,7 +110,8 @@ struct TestSite: Sendable {
             "select status, s.id, (run_at > now())::text as held from s3file.upload_status s join s3file.upload using (id) order by id"
         ).map { row in
             let status = try row["status", String.self]
-            return status == "queued" && (try row["held", String.self]) == "true" ? "held" : status
+            let isHeld = try row["held", String.self] == "true"
+            return status == "queued" && isHeld ? "held" : status
         }
     }
 }

@@ -13,9 +13,9 @@ import Testing
 struct UploadRoutesTests {
     /// A site with one queued upload.
     func withUpload(_ body: @escaping @Sendable (TestSite, Upload, any TestClientProtocol) async throws -> Void) async throws {
-        try await withSite { site in
+        try await withSite { site async throws in
             let (drawn, file) = try await site.drawnWithFile(name: "ünï \"文\".txt")
-            try await site.app().test(.router) { client in
+            try await site.app().test(.router) { client async throws in
                 #expect(try await client.post(drawn.post([file])).status == .ok)
                 let upload = try #require(try await site.uploads.recent(owner: "ada", limit: 1).first)
                 try await body(site, upload, client)
@@ -29,7 +29,7 @@ struct UploadRoutesTests {
 
     @Test("the token, in the query or as a bearer, opens the status of its upload")
     func status() async throws {
-        try await self.withUpload { site, upload, client in
+        try await self.withUpload { site, upload, client async throws in
             let path = UploadPaths.standard.status(of: upload.id, in: site.uploads)
             let response = try await self.get(client, path)
             #expect(response.status == .ok)
@@ -51,7 +51,7 @@ struct UploadRoutesTests {
 
     @Test("an unknown upload, a wrong token and a malformed id are answered alike, and no token with 401")
     func authorisation() async throws {
-        try await self.withUpload { site, upload, client in
+        try await self.withUpload { site, upload, client async throws in
             let stranger = UUID()
             let paths = [
                 "/s3file/uploads/\(upload.id)?token=\(site.uploads.statusToken(for: stranger))",
@@ -79,7 +79,7 @@ struct UploadRoutesTests {
 
     @Test("the ETag stands for the record: 304 while nothing changed, 200 and another tag after")
     func entityTag() async throws {
-        try await self.withUpload { site, upload, client in
+        try await self.withUpload { site, upload, client async throws in
             let path = UploadPaths.standard.status(of: upload.id, in: site.uploads)
             let tag = try #require(try await self.get(client, path).headers[.eTag])
             for candidates in [tag, "W/" + tag, "\"a\", " + tag, "*"] {
@@ -98,7 +98,7 @@ struct UploadRoutesTests {
 
     @Test("a stored upload tells where it can be fetched, and its ETag does not change with the URL's signature")
     func stored() async throws {
-        try await self.withUpload { site, upload, client in
+        try await self.withUpload { site, upload, client async throws in
             _ = try await site.database.query(
                 "update s3file.upload set state = 2, finished_at = now(), attempt = 1, copied = size where id = \(upload.id)"
             )
@@ -118,19 +118,13 @@ struct UploadRoutesTests {
 
     @Test("script and stylesheet are served with their types and an ETag, the script without its comments")
     func assets() async throws {
-        let site = try Uploads(
-            configuration: S3FileConfiguration(
-                databaseURL: "postgresql://nowhere.invalid/",
-                bucket: "media",
-                accessKeyID: "a",
-                secretAccessKey: "b",
-                secrets: [TestSite.secret]
-            ),
-            logger: .quiet
-        )
-        let router = Router()
-        UploadRoutes(uploads: site).add(to: router)
-        try await Application(router: router, logger: .quiet).test(.router) { client in
+        try await withSite { site async throws in
+            try await self.checkAssets(of: site)
+        }
+    }
+
+    func checkAssets(of site: TestSite) async throws {
+        try await site.app().test(.router) { client async throws in
             for (path, type) in [("s3file.js", "text/javascript"), ("s3file.css", "text/css")] {
                 let response = try await self.get(client, "/s3file/" + path)
                 #expect(response.status == .ok)

@@ -90,8 +90,8 @@ extension PostgresConnection {
             try self.send(request, on: handle)
             try await self.flush(handle, &exchange)
             let (results, failure) =
-                if case .pipeline = request {
-                    try await self.collectPipeline(handle, &exchange)
+                if case .pipeline(let statements) = request {
+                    try await self.collectPipeline(statements.count, handle, &exchange)
                 } else {
                     try await self.collect(handle, &exchange)
                 }
@@ -194,6 +194,7 @@ extension PostgresConnection {
     }
 
     private func collectPipeline(
+        _ count: Int,
         _ handle: LibpqHandle,
         _ exchange: inout Exchange
     ) async throws -> (results: [PostgresRows], failure: PostgresError?) {
@@ -216,7 +217,8 @@ extension PostgresConnection {
                 switch try self.read(result) {
                 case .success(let rows): results.append(rows)
                 case .failure(var error):
-                    error.statementIndex = results.count
+                    // Past the last one it is the commit that failed, such as a deferred constraint.
+                    if results.count < count { error.statementIndex = results.count }
                     failure = failure ?? error
                 }
             }

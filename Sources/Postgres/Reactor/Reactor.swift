@@ -17,7 +17,7 @@ import Synchronization
 ///
 /// The thread lives as long as the process: actors hold their executor unowned, so a reactor that ended could be used after.
 //
-// Unchecked: `waiters`, `readySet` and `due` are touched by the loop's thread only (`wait` checks it), the rest is in a `Mutex` or atomic.
+// Unchecked: `waiters` and `polled` are touched by the loop's thread only (`wait` checks it); the rest is constant, atomic or in a `Mutex`.
 final class Reactor: SerialExecutor, @unchecked Sendable {
     typealias Instant = ContinuousClock.Instant
 

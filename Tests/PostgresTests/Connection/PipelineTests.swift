@@ -42,6 +42,27 @@ struct PipelineTests {
         }
     }
 
+    @Test("a constraint that is checked at the commit fails the pipeline and a single statement")
+    func deferredConstraint() async throws {
+        try await withTestDatabase { client, _ in
+            try await client.query("create table t (n int8 constraint once unique deferrable initially deferred)")
+            let insert: SQL = "insert into t values (1)"
+            let pipeline = await #expect(throws: PostgresError.self) { try await client.pipeline([insert, insert, "select 1"]) }
+            #expect(pipeline?.constraintName == "once")
+            #expect(pipeline?.statementIndex == nil)
+            let single = await #expect(throws: PostgresError.self) {
+                try await client.query("insert into t values (1), (1)")
+            }
+            #expect(single?.constraintName == "once")
+            let transaction = await #expect(throws: PostgresError.self) {
+                try await client.withTransaction { try await $0.query("insert into t values (1), (1)") }
+            }
+            #expect(transaction?.constraintName == "once")
+            let count = try await client.count("select count(*) from t")
+            #expect(count == 0)
+        }
+    }
+
     @Test("a pipeline larger than all buffers on the way does not lock up")
     func large() async throws {
         try await withTestDatabase { client, _ in

@@ -88,7 +88,7 @@ import Testing
 
     @Test(arguments: [
         ("size => -1", "upload_size_range"), ("size => 1, tmp_key => 'a/../b'", "upload_tmp_key_canonical"),
-        ("size => 1, key => '/a'", "upload_key_canonical"), ("size => 1, key => repeat('a', 1025)", "upload_key_length"),
+        ("size => 1, key => '/a'", "upload_key_canonical"), ("size => 1, filename => 'x', key => repeat('a', 1025)", "upload_key_length"),
         ("size => 1, etag => ''", "upload_etag_length"), ("size => 1, metadata => '[]'", "upload_metadata_bounded"),
         ("size => 1, metadata => jsonb_build_object('a', repeat('x', 9000))", "upload_metadata_bounded"),
         ("size => 1, owner => repeat('x', 300)", "upload_owner_length"),

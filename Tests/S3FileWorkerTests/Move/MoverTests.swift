@@ -12,11 +12,11 @@ import Testing
 @Suite struct MoverTests {
     @Test(arguments: ["hello", ""])
     func `a move puts the verified bytes at the reserved key, with our type, name and stamp`(text: String) async throws {
-        try await Installation.with { here in
+        try await Storeroom.with { here in
             let id = try await here.upload(text, key: "docs/x.txt", filename: "ünï 文 \"x\".txt")
             let outcome = await here.mover().move(try await here.claim().job)
             guard case .stored = outcome else { throw Unexpected(outcome) }
-            let head = try await here.s3.headObject(bucket: Installation.bucket, key: "docs/x.txt")
+            let head = try await here.s3.headObject(bucket: Storeroom.bucket, key: "docs/x.txt")
             #expect(head.size == text.utf8.count)
             // HTML would run in the bucket's origin.
             #expect(head.contentType == "application/octet-stream")
@@ -29,10 +29,10 @@ import Testing
     }
 
     @Test func `bytes that were replaced after verification are never stored`() async throws {
-        try await Installation.with { here in
+        try await Storeroom.with { here in
             _ = try await here.upload("verified", key: "docs/x.txt")
             let job = try await here.claim().job
-            _ = try await here.s3.putObject(bucket: Installation.bucket, key: job.tmpKey, body: ByteBuffer(string: "swapped!"), contentType: "text/plain")
+            _ = try await here.s3.putObject(bucket: Storeroom.bucket, key: job.tmpKey, body: ByteBuffer(string: "swapped!"), contentType: "text/plain")
             let outcome = await here.mover().move(job)
             #expect(outcome == Mover.sourceChanged)
             let keys = try await here.keys(prefix: "docs/")
@@ -41,19 +41,19 @@ import Testing
     }
 
     @Test func `a tmp object that is gone is a failure with a code`() async throws {
-        try await Installation.with { here in
+        try await Storeroom.with { here in
             _ = try await here.upload("x")
             let job = try await here.claim().job
-            try await here.s3.deleteObject(bucket: Installation.bucket, key: job.tmpKey)
+            try await here.s3.deleteObject(bucket: Storeroom.bucket, key: job.tmpKey)
             let outcome = await here.mover().move(job)
             #expect(outcome == Mover.sourceMissing)
         }
     }
 
     @Test func `somebody else's object at the destination is not overwritten`() async throws {
-        try await Installation.with { here in
+        try await Storeroom.with { here in
             _ = try await here.upload("mine", key: "docs/x.txt")
-            _ = try await here.s3.putObject(bucket: Installation.bucket, key: "docs/x.txt", body: ByteBuffer(string: "theirs"), contentType: "text/plain")
+            _ = try await here.s3.putObject(bucket: Storeroom.bucket, key: "docs/x.txt", body: ByteBuffer(string: "theirs"), contentType: "text/plain")
             let outcome = await here.mover().move(try await here.claim().job)
             guard case .failed(code: "destination_exists", _) = outcome else { throw Unexpected(outcome) }
             let left = try await here.text(at: "docs/x.txt")
@@ -62,16 +62,16 @@ import Testing
     }
 
     @Test func `an attempt that died after its copy is recognised by the next`() async throws {
-        try await Installation.with { here in
+        try await Storeroom.with { here in
             _ = try await here.upload("once", key: "docs/x.txt")
             let job = try await here.claim().job
             _ = await here.mover().move(job)
-            let first = try await here.s3.headObject(bucket: Installation.bucket, key: "docs/x.txt")
+            let first = try await here.s3.headObject(bucket: Storeroom.bucket, key: "docs/x.txt")
             // Also when the tmp object is gone by then.
-            try await here.s3.deleteObject(bucket: Installation.bucket, key: job.tmpKey)
+            try await here.s3.deleteObject(bucket: Storeroom.bucket, key: job.tmpKey)
             let outcome = await here.mover().move(job)
             #expect(outcome == .stored(etag: first.etag, versionID: nil))
-            let second = try await here.s3.headObject(bucket: Installation.bucket, key: "docs/x.txt")
+            let second = try await here.s3.headObject(bucket: Storeroom.bucket, key: "docs/x.txt")
             #expect(second.lastModified == first.lastModified)
         }
     }
@@ -81,7 +81,7 @@ import Testing
         let faults = Faults(losesReply: { operation in
             operation.isCopy && copies.withLock { $0 += 1; return true }
         })
-        try await Installation.with(faults: faults) { here in
+        try await Storeroom.with(faults: faults) { here in
             _ = try await here.upload("once", key: "docs/x.txt")
             let outcome = await here.mover().move(try await here.claim().job)
             guard case .stored = outcome else { throw Unexpected(outcome) }
@@ -90,14 +90,14 @@ import Testing
     }
 
     @Test func `an object above the copy limit goes in parts`() async throws {
-        try await Installation.with { here in
+        try await Storeroom.with { here in
             var options = WorkerPool.Options()
             options.copyLimit = 4
             _ = try await here.upload("larger than that", key: "docs/x.txt")
             let outcome = await here.mover(options: options).move(try await here.claim().job)
             guard case .stored(let etag, _) = outcome else { throw Unexpected(outcome) }
             #expect(etag.contains("-1"))
-            let head = try await here.s3.headObject(bucket: Installation.bucket, key: "docs/x.txt")
+            let head = try await here.s3.headObject(bucket: Storeroom.bucket, key: "docs/x.txt")
             #expect(head.metadata["s3file-upload"] != nil)
         }
     }
@@ -112,7 +112,7 @@ import Testing
     }
 
     @Test func `a worker whose lease may be over starts no request`() async throws {
-        try await Installation.with { here in
+        try await Storeroom.with { here in
             _ = try await here.upload("x", key: "docs/x.txt")
             let mover = Mover(s3: here.s3, options: .init(), mayContinue: { false }, progress: { _, _ in })
             let outcome = await mover.move(try await here.claim().job)

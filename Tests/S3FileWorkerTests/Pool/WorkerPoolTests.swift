@@ -15,7 +15,7 @@ import Testing
 @Suite struct WorkerPoolTests {
     /// Runs a pool beside `body`, and stops it gracefully after.
     private func withPool(
-        _ here: Installation,
+        _ here: Storeroom,
         options: WorkerPool.Options = .init(),
         _ body: @escaping @Sendable (ServiceGroup) async throws -> Void
     ) async throws {
@@ -32,7 +32,7 @@ import Testing
     }
 
     @Test func `uploads are stored, and their tmp objects deleted after that`() async throws {
-        try await Installation.with { here in
+        try await Storeroom.with { here in
             var ids: [UUID] = []
             for index in 0..<40 { ids.append(try await here.upload("file \(index)", key: "docs/\(index).txt")) }
             let expected = ids
@@ -55,7 +55,7 @@ import Testing
 
     @Test func `a job that is not done within the drain time goes back without costing an attempt`() async throws {
         let faults = Faults(latency: { $0.isCopy ? .seconds(60) : .zero })
-        try await Installation.with(faults: faults) { here in
+        try await Storeroom.with(faults: faults) { here in
             let id = try await here.upload("slow")
             var options = WorkerPool.Options()
             options.drainTimeout = .milliseconds(100)
@@ -71,7 +71,7 @@ import Testing
 
     @Test func `a job in flight at shutdown is finished first`() async throws {
         let faults = Faults(latency: { $0.isCopy ? .seconds(1) : .zero })
-        try await Installation.with(faults: faults) { here in
+        try await Storeroom.with(faults: faults) { here in
             let id = try await here.upload("in flight")
             try await self.withPool(here) { _ in
                 try await eventually("the job is moving") { try await here.queue.upload(id)?.status == .moving }
@@ -85,7 +85,7 @@ import Testing
 
     @Test func `a worker whose lease is taken drops its results and goes on under a new one`() async throws {
         let faults = Faults(latency: { $0.isCopy ? .seconds(2) : .zero })
-        try await Installation.with(faults: faults) { here in
+        try await Storeroom.with(faults: faults) { here in
             let id = try await here.upload("again")
             try await self.withPool(here) { _ in
                 try await eventually("the job is moving") { try await here.queue.upload(id)?.status == .moving }
@@ -103,7 +103,7 @@ import Testing
     }
 
     @Test func `an idle pool is woken by an enqueue's notification`() async throws {
-        try await Installation.with { here in
+        try await Storeroom.with { here in
             var options = WorkerPool.Options()
             options.pollInterval = .seconds(300)
             try await self.withPool(here, options: options) { _ in
@@ -120,7 +120,7 @@ import Testing
     }
 
     @Test func `a tmp object that a crash left behind is deleted later`() async throws {
-        try await Installation.with { here in
+        try await Storeroom.with { here in
             let id = try await here.upload("left")
             let (job, worker) = try await here.claim()
             let outcome = await here.mover().move(job)

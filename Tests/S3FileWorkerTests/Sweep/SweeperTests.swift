@@ -8,12 +8,12 @@ import Testing
 @testable import S3FileWorker
 
 @Suite struct SweeperTests {
-    private func put(_ here: Installation, _ key: String) async throws {
-        _ = try await here.s3.putObject(bucket: Installation.bucket, key: key, body: ByteBuffer(string: "12345"), contentType: "text/plain")
+    private func put(_ here: Storeroom, _ key: String) async throws {
+        _ = try await here.s3.putObject(bucket: Storeroom.bucket, key: key, body: ByteBuffer(string: "12345"), contentType: "text/plain")
     }
 
     @Test func `stale tmp objects go, page by page; live, young and other objects stay`() async throws {
-        try await Installation.with { here in
+        try await Storeroom.with { here in
             _ = try await here.upload("live")
             for index in 0..<1_010 { try await self.put(here, "tmp/s3file/orphan/\(index)") }
             try await self.put(here, "elsewhere/x")
@@ -32,7 +32,7 @@ import Testing
     }
 
     @Test func `a hostile key is removed like any other`() async throws {
-        try await Installation.with { here in
+        try await Storeroom.with { here in
             let keys = ["tmp/s3file/f/../../../x", "tmp/s3file/f//y", "tmp/s3file/100%.txt", "tmp/s3file/a&b<c>"]
             for key in keys { try await self.put(here, key) }
             let summary = try await Sweeper(connections: here.connections, logger: .quiet).sweep(now: Date().addingTimeInterval(25 * 3600))

@@ -92,12 +92,12 @@ struct UnreliableStoreTests {
 
     @Test("Silence ends at the deadline, also for a copy, and is an unknown outcome there")
     func silence() async throws {
-        let (result, requests) = try await self.with([.silence], timeout: .milliseconds(200)) {
+        let (result, requests) = try await self.with([.silence], timeout: .seconds(2)) {
             try await $0.copyObject(self.copy)
         }
         #expect(try self.error(result).code == .outcomeUnknown)
         #expect(requests.count == 1)
-        let (head, heads) = try await self.with([.silence, Self.head], timeout: .milliseconds(500)) {
+        let (head, heads) = try await self.with([.silence, Self.head], timeout: .seconds(2)) {
             try await $0.headObject(bucket: "bucket", key: "k")
         }
         #expect(try head.get().size == 10)

@@ -82,3 +82,23 @@ struct SecurityHeaders: RouterMiddleware {
         return response
     }
 }
+
+/// A page instead of an empty answer when the database or the storage is away.
+struct FriendlyErrors: RouterMiddleware {
+    let pages: Pages
+
+    func handle(
+        _ request: Request,
+        context: VisitorContext,
+        next: @concurrent (Request, VisitorContext) async throws -> Response
+    ) async throws -> Response {
+        do {
+            return try await next(request, context)
+        } catch let error as any HTTPResponseError {
+            throw error
+        } catch {
+            context.logger.error("A request failed", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
+            return Response.html(self.pages.apology(), status: .serviceUnavailable)
+        }
+    }
+}

@@ -10,7 +10,7 @@ import Testing
 @testable import S3FileWorker
 
 /// A bucket on a real server, the tables in a real Postgres, and what a worker is made of.
-struct Installation: Sendable {
+struct Storeroom: Sendable {
     static let bucket = "media"
 
     let connections: Connections
@@ -18,7 +18,7 @@ struct Installation: Sendable {
     var s3: S3Client { self.connections.s3 }
     var queue: UploadQueue { self.connections.queue }
 
-    static func with<R: Sendable>(faults: Faults = Faults(), _ body: (Installation) async throws -> R) async throws -> R {
+    static func with<R: Sendable>(faults: Faults = Faults(), _ body: (Storeroom) async throws -> R) async throws -> R {
         try await withMigratedDatabase { _, url in
             try await TestDevServer.run(bucket: Self.bucket, configure: { $0.faults = faults }) { server in
                 let configuration = try S3FileConfiguration(
@@ -30,7 +30,7 @@ struct Installation: Sendable {
                     secrets: [S3FileConfiguration.developmentSecret]
                 )
                 return try await Connections.with(configuration, logger: .quiet) { connections in
-                    try await body(Installation(connections: connections))
+                    try await body(Storeroom(connections: connections))
                 }
             }
         }

@@ -1,16 +1,15 @@
-import Foundation
-import TestEnvironment
+package import Foundation
 
 /// The example app with all that belongs to it, as `bin/dev` starts it.
-struct Installation: Sendable {
-    let address: String
+package struct Installation: Sendable {
+    package let address: String
 
     /// Starts it for the length of `body`, in a folder of its own.
     ///
     /// - Parameters:
     ///   - environment: Settings beyond those of `s3file dev`, such as another S3 server.
     ///   - signal: A file for whose appearance the worker waits, to see what a page shows meanwhile.
-    static func with<R: Sendable>(
+    package static func with<R: Sendable>(
         environment: [String: String] = [:],
         workerAfter signal: URL? = nil,
         _ body: @Sendable (Installation) async throws -> R
