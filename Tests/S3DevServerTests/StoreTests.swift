@@ -185,9 +185,9 @@ struct StoreTests {
                 (try ObjectKey("folder-\(number % 100)/\(number)"), BucketIndex.Entry(record))
             }
         )
-        let clock = ContinuousClock()
         var page = Listing.Request(delimiter: Array("/".utf8))
-        let took = try clock.measure {
+        // The thread's own time, which a busy machine does not stretch.
+        let took = try threadTime {
             #expect(Listing(page, of: index).prefixes.count == 100)
             page.delimiter = []
             page.after = .key(Array("folder-5".utf8))
@@ -199,7 +199,7 @@ struct StoreTests {
             }
         }
         #expect(index.keys.count == 100_100)
-        #expect(took < .seconds(2))
+        #expect(took < 2)
     }
 
     @Test("One server at a time uses a folder, and an unusable folder is told in a sentence")
@@ -213,4 +213,15 @@ struct StoreTests {
         #expect(unusable?.code == .folderUnusable)
         #expect(unusable?.description.contains("make it writable or use another folder") == true)
     }
+}
+
+private func threadTime(_ body: () throws -> Void) rethrows -> Double {
+    func now() -> Double {
+        var time = timespec()
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+    let start = now()
+    try body()
+    return now() - start
 }
