@@ -1,4 +1,5 @@
 import Hummingbird
+import Logging
 import S3FileHummingbird
 
 /// A request, who sent it, and what it uploaded.
