@@ -3,7 +3,7 @@ import TestEnvironment
 import Testing
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #endif
 
 /// Python's S3 client, the judge that was not written here.

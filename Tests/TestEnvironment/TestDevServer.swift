@@ -23,7 +23,7 @@ package struct TestDevServer: Sendable {
     ///
     /// - Parameters:
     ///   - bucket: exists when `body` starts.
-    ///   - configure: changes the settings, as for a fault or a small part size.
+    ///   - configure: changes the settings, as for a fault or a small part size; a folder set here is not removed.
     package static func run<Result: Sendable>(
         bucket: String = "test-bucket",
         logger: Logger = Logger(label: "TestDevServer", factory: { _ in SwiftLogNoOpLogHandler() }),

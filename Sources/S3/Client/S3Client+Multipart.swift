@@ -13,6 +13,13 @@ package struct S3Part: Sendable, Hashable {
     }
 }
 
+/// An object made of parts.
+package struct S3CompletedUpload: Sendable, Hashable {
+    /// Nil where the store leaves it out, as Ceph 16 does: ask with ``S3Client/headObject(bucket:key:versionID:)``.
+    package var etag: String?
+    package var versionID: String?
+}
+
 extension S3Client {
     /// Begins an object of several parts; they cost money until the upload is completed or aborted.
     ///
@@ -89,7 +96,7 @@ extension S3Client {
         uploadID: String,
         parts: [S3Part],
         ifNoneMatch: Bool = false
-    ) async throws -> S3CopyResult {
+    ) async throws -> S3CompletedUpload {
         var writer = XMLWriter()
         writer.element("CompleteMultipartUpload", attributes: [("xmlns", Self.namespace)]) { writer in
             for part in parts.sorted(by: { $0.number < $1.number }) {
@@ -112,22 +119,13 @@ extension S3Client {
         request.add("content-type", "application/xml")
         if ifNoneMatch { request.add("if-none-match", "*") }
         let sent = request
-        let completed = try await self.send(sent) { response throws(S3Error) in
+        return try await self.send(sent) { response throws(S3Error) in
             let document = try Self.document(response, "CompleteMultipartUploadResult", sent)
             guard let etag = document["ETag"]?.text else { throw Self.missing("ETag", response, sent) }
-            return S3CopyResult(etag: etag, versionID: response.headers.first(name: "x-amz-version-id"))
-        }
-        guard completed.etag.isEmpty else { return completed }
-        // Ceph 16 leaves the ETag empty, though the object is complete.
-        do {
-            let head = try await self.headObject(bucket: bucket, key: key, versionID: completed.versionID)
-            return S3CopyResult(etag: head.etag, lastModified: head.lastModified, versionID: completed.versionID)
-        } catch let error as S3Error {
-            var unknown = error
-            unknown.code = .outcomeUnknown
-            unknown.cause = error.code
-            unknown.retryable = true
-            throw unknown
+            return S3CompletedUpload(
+                etag: etag.isEmpty ? nil : etag,
+                versionID: response.headers.first(name: "x-amz-version-id")
+            )
         }
     }
 

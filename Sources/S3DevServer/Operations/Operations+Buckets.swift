@@ -26,14 +26,18 @@ extension Operations {
         let bucket = try request.requireBucket()
         let body =
             request.header("content-length") == nil
-            ? [] : try await Payload(request, verified, secretAccessKey: self.configuration.secretAccessKey).collect(upTo: Self.maximumDocument)
+            ? []
+            : try await Payload(request, verified, secretAccessKey: self.configuration.secretAccessKey).collect(
+                upTo: Self.maximumDocument
+            )
         if !body.isEmpty, let location = try Self.document(body, root: "CreateBucketConfiguration")["LocationConstraint"]?.text,
             location != self.configuration.region
         {
             throw S3Error(
                 S3Error.Code("IllegalLocationConstraintException"),
                 status: 400,
-                message: "The \(location) location constraint is incompatible for the region specific endpoint this request was sent to."
+                message:
+                    "The \(location) location constraint is incompatible for the region specific endpoint this request was sent to."
             )
         }
         let isNew = try await self.disk.run { try $0.createBucket(bucket) }

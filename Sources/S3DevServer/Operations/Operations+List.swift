@@ -58,7 +58,10 @@ extension Operations {
             for (key, entry) in listing.objects {
                 xml.element("Contents") { xml in
                     xml.element("Key", text: encoded(key.bytes))
-                    xml.element("LastModified", text: Timestamp.iso8601(Date(timeIntervalSince1970: Double(entry.modified) / 1000)))
+                    xml.element(
+                        "LastModified",
+                        text: Timestamp.iso8601(Date(timeIntervalSince1970: Double(entry.modified) / 1000))
+                    )
                     xml.element("ETag", text: ETag.quoted(entry.etag))
                     xml.element("Size", text: String(entry.size))
                     xml.element("StorageClass", text: "STANDARD")

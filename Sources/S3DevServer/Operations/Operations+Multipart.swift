@@ -95,7 +95,11 @@ extension Operations {
         if let text = request.header("x-amz-mp-object-size") {
             let sizes = try await self.checkedSizes(parts, of: upload)
             guard Int64(text) == sizes.reduce(0, +) else {
-                throw S3Error(.invalidRequest, status: 400, message: "The provided 'x-amz-mp-object-size' is not the parts' total.")
+                throw S3Error(
+                    .invalidRequest,
+                    status: 400,
+                    message: "The provided 'x-amz-mp-object-size' is not the parts' total."
+                )
             }
         } else {
             _ = try await self.checkedSizes(parts, of: upload)
@@ -231,7 +235,8 @@ extension Operations {
         // Behind the marker: later keys, and with an id the uploads of the same key that follow that one.
         var start = listed.startIndex
         if !keyMarker.isEmpty {
-            let marked = idMarker.isEmpty
+            let marked =
+                idMarker.isEmpty
                 ? nil : listed.firstIndex { $0.id == idMarker && $0.key.utf8.elementsEqual(keyMarker.utf8) }
             start =
                 marked.map { $0 + 1 }

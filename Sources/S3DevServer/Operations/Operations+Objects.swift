@@ -104,7 +104,10 @@ extension Operations {
     }
 
     func attributes(_ request: S3Request) throws(S3Error) -> ObjectAttributes {
-        try Self.attributes(of: request.headers)
+        if let tags = request.header("x-amz-tagging"), !tags.isEmpty {
+            throw .notImplemented("tags")
+        }
+        return try Self.attributes(of: request.headers)
     }
 
     /// What is stored with an object, from headers or form fields with lower-case names.
@@ -117,7 +120,9 @@ extension Operations {
         attributes.cacheControl = value("cache-control")
         attributes.expires = value("expires")
         // aws-chunked says how the request travels, not what the object is.
-        let encodings = value("content-encoding")?.split(separator: ",").map { $0.filter { $0 != " " } }.filter { $0 != "aws-chunked" }
+        let encodings = value("content-encoding")?.split(separator: ",").map { $0.filter { $0 != " " } }.filter {
+            $0 != "aws-chunked"
+        }
         attributes.contentEncoding = encodings.flatMap { $0.isEmpty ? nil : $0.joined(separator: ",") }
         var size = 0
         for field in fields where field.name.hasPrefix("x-amz-meta-") {

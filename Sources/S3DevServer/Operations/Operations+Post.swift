@@ -146,7 +146,7 @@ extension Operations {
 
     /// Where an object is, with its key as one encoded word, as S3 writes it.
     func location(_ request: S3Request, bucket: String, key: ObjectKey) -> String {
-        let base = request.rawPath.hasPrefix("/\(bucket)") ? "http://\(request.host)/\(bucket)" : "http://\(request.host)"
+        let base = request.isVirtualHost ? "http://\(request.host)" : "http://\(request.host)/\(bucket)"
         return "\(base)/\(URIEncoding.encode(key.bytes))"
     }
 }
@@ -181,8 +181,11 @@ struct PostForm: Sendable {
         guard let index = self.fields.firstIndex(where: { $0.name == "key" }) else {
             return
         }
-        let name = filename.utf8.split(omittingEmptySubsequences: false) { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\") }.last ?? ""[...].utf8
-        self.fields[index].value = self.fields[index].value.replacing("${filename}", with: String(Substring(name)))
+        let bytes = Array(filename.utf8)
+        let start = bytes.lastIndex { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\") }.map { $0 + 1 } ?? 0
+        // By bytes: to a string, a brace and a combining accent behind it are one character that is no brace.
+        let expanded = Array(self.fields[index].value.utf8).replacing(Array("${filename}".utf8), with: bytes[start...])
+        self.fields[index].value = String(decoding: expanded, as: UTF8.self)
     }
 
     /// What the policy is held against. The bucket is the one that was posted to, whatever a field says.

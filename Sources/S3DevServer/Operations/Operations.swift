@@ -31,7 +31,11 @@ struct Operations: Sendable {
     func perform(_ request: S3Request) async throws -> Response {
         if request.method == "OPTIONS" {
             guard let answer = self.cors.preflight(request) else {
-                throw S3Error(S3Error.Code("AccessForbidden"), status: 403, message: "CORSResponse: This CORS request is not allowed.")
+                throw S3Error(
+                    S3Error.Code("AccessForbidden"),
+                    status: 403,
+                    message: "CORSResponse: This CORS request is not allowed."
+                )
             }
             return Response(status: answer.status, headers: answer.headers)
         }

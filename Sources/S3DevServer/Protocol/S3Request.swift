@@ -11,16 +11,18 @@ struct S3Request: Sendable {
     let headers: [(name: String, value: String)]
     let bucket: String?
     let key: ObjectKey?
+    /// Whether the bucket came with the host instead of the path.
+    let isVirtualHost: Bool
     let id: String
     let body: RequestBody
 
     init(_ request: Request, id: String) throws(S3Error) {
         let invalid = S3Error(S3Error.Code("InvalidURI"), status: 400, message: "Couldn't parse the specified URI.")
         let target = request.head.path ?? "/"
-        let halves = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-        let rawPath = String(halves.first ?? "/")
-        guard rawPath.hasPrefix("/"), let path = URIEncoding.decode(rawPath),
-            let query = URIEncoding.parseQuery(halves.count > 1 ? halves[1] : "")
+        let mark = target.utf8.firstIndex(of: UInt8(ascii: "?")) ?? target.endIndex
+        let rawPath = String(target[..<mark])
+        guard rawPath.utf8.first == UInt8(ascii: "/"), let path = URIEncoding.decode(rawPath),
+            let query = URIEncoding.parseQuery(mark == target.endIndex ? "" : target[target.utf8.index(after: mark)...])
         else {
             throw invalid
         }
@@ -37,7 +39,9 @@ struct S3Request: Sendable {
         var rest = path.dropFirst()
         if let bucket = Self.bucket(ofHost: host) {
             self.bucket = bucket
+            self.isVirtualHost = true
         } else {
+            self.isVirtualHost = false
             let end = rest.firstIndex(of: UInt8(ascii: "/")) ?? rest.endIndex
             guard let bucket = String(validating: rest[..<end], as: UTF8.self) else {
                 throw invalid

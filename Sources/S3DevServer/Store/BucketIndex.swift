@@ -48,7 +48,7 @@ struct BucketIndex: Sendable {
         var high = self.keys.count
         while low < high {
             let middle = (low + high) / 2
-            if self.keys[middle].bytes.lexicographicallyPrecedes(bytes) {
+            if self.keys[middle].precedes(bytes) {
                 low = middle + 1
             } else {
                 high = middle

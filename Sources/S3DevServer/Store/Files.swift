@@ -1,9 +1,9 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
 
 /// A system call that failed.
@@ -22,11 +22,11 @@ enum Files {
     static func open(_ path: String, _ flags: Int32, mode: mode_t = 0o600) throws(FileError) -> Int32 {
         while true {
             #if canImport(Darwin)
-            let descriptor = Darwin.open(path, flags | O_CLOEXEC, mode)
+                let descriptor = Darwin.open(path, flags | O_CLOEXEC, mode)
             #elseif canImport(Musl)
-            let descriptor = Musl.open(path, flags | O_CLOEXEC, mode)
+                let descriptor = Musl.open(path, flags | O_CLOEXEC, mode)
             #else
-            let descriptor = Glibc.open(path, flags | O_CLOEXEC, mode)
+                let descriptor = Glibc.open(path, flags | O_CLOEXEC, mode)
             #endif
             if descriptor >= 0 {
                 return descriptor

@@ -1,6 +1,14 @@
 import Crypto
 import S3
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
 /// The key of an object: any 1 to 1,024 bytes of UTF-8. Compared by bytes, as S3 orders its listings; `String` would take
 /// keys that differ in Unicode's composition for one.
 struct ObjectKey: Hashable, Comparable, Sendable {
@@ -29,7 +37,19 @@ struct ObjectKey: Hashable, Comparable, Sendable {
     var fileName: String { SigV4.hexadecimal(SHA256.hash(data: self.bytes)) }
 
     static func < (one: ObjectKey, other: ObjectKey) -> Bool {
-        one.bytes.lexicographicallyPrecedes(other.bytes)
+        one.precedes(other.bytes)
+    }
+
+    func precedes(_ other: [UInt8]) -> Bool {
+        self.bytes.withUnsafeBytes { mine in
+            other.withUnsafeBytes { theirs in
+                guard let one = mine.baseAddress, let two = theirs.baseAddress else {
+                    return mine.count < theirs.count
+                }
+                let order = memcmp(one, two, min(mine.count, theirs.count))
+                return order == 0 ? mine.count < theirs.count : order < 0
+            }
+        }
     }
 }
 

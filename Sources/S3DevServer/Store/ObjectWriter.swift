@@ -5,9 +5,9 @@ import S3
 import Synchronization
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #endif
 
 /// A file on its way to become an object or a part: written under a temporary name, then sealed, then renamed by the store.

@@ -82,13 +82,14 @@ extension Store {
         try writer.seal(record)
         let path = self.objectPath(bucket, key)
         try self.state.withLock { state in
-            guard let index = state.buckets[bucket] else {
+            // No copy of the index may be held here, or setting an entry would copy all of it.
+            guard state.buckets[bucket] != nil else {
                 throw Self.noSuchBucket()
             }
             if let upload, state.uploads[upload.id] == nil {
                 throw Self.noSuchUpload()
             }
-            try condition.check(index[key])
+            try condition.check(state.buckets[bucket]?[key])
             try writer.move(to: path)
             state.buckets[bucket]?.set(BucketIndex.Entry(record), for: key)
             if let upload {
@@ -115,10 +116,10 @@ extension Store {
     func delete(_ bucket: String, _ key: ObjectKey, condition: WriteCondition = WriteCondition()) throws {
         let path = self.objectPath(bucket, key)
         let existed = try self.state.withLock { state in
-            guard let index = state.buckets[bucket] else {
+            guard state.buckets[bucket] != nil else {
                 throw Self.noSuchBucket()
             }
-            let entry = index[key]
+            let entry = state.buckets[bucket]?[key]
             try condition.check(entry)
             guard entry != nil else {
                 return false
@@ -134,9 +135,12 @@ extension Store {
     }
 
     func list(_ bucket: String, _ request: Listing.Request) throws -> Listing {
-        guard let index = self.state.withLock({ $0.buckets[bucket] }) else {
-            throw Self.noSuchBucket()
+        // Under the lock, for the same reason: a page is short.
+        try self.state.withLock { state in
+            guard let listing = state.buckets[bucket].map({ Listing(request, of: $0) }) else {
+                throw Self.noSuchBucket()
+            }
+            return listing
         }
-        return Listing(request, of: index)
     }
 }

@@ -110,7 +110,8 @@ final class Store: Sendable {
         for folder in try Files.names(in: objects) {
             for name in try Files.names(in: "\(objects)/\(folder)") {
                 let path = "\(objects)/\(folder)/\(name)"
-                guard let record = try? ObjectFile(path: path).record, let key = try? ObjectKey(record.key), key.fileName == name else {
+                guard let record = try? ObjectFile(path: path).record, let key = try? ObjectKey(record.key), key.fileName == name
+                else {
                     self.logger.warning("Left a file alone that is no object", metadata: ["path": "\(path)"])
                     continue
                 }

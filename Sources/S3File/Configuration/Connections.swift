@@ -3,6 +3,7 @@ package import Logging
 package import Postgres
 package import S3
 import ServiceLifecycle
+import Synchronization
 
 /// Postgres and S3 as the configuration names them: what the web side, the workers and the command line all begin with.
 package final class Connections: Service {
@@ -11,13 +12,21 @@ package final class Connections: Service {
     package let s3: S3Client
     package let queue: UploadQueue
     private let http: HTTPClient
+    private let hasRun = Atomic(false)
 
+    /// - Throws: ``ConfigurationError`` for an endpoint or a region that cannot be used.
     package init(configuration: S3FileConfiguration, logger: Logger) throws {
         self.configuration = configuration
+        let s3 = try S3Configuration(configuration)
+        do {
+            try s3.validate()
+        } catch {
+            throw ConfigurationError(error.message)
+        }
         var http = S3Client.httpClientConfiguration()
         http.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = max(32, configuration.workerConcurrency * 2)
         self.http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: http)
-        self.s3 = S3Client(configuration: try S3Configuration(configuration), httpClient: self.http, logger: logger)
+        self.s3 = S3Client(configuration: s3, httpClient: self.http, logger: logger)
         self.postgres = PostgresClient(
             configuration: PostgresConfiguration(url: configuration.databaseURL),
             logger: logger
@@ -25,8 +34,14 @@ package final class Connections: Service {
         self.queue = UploadQueue(client: self.postgres)
     }
 
+    deinit {
+        // Whoever fails between making and running must not be punished for a client that was never used.
+        if !self.hasRun.load(ordering: .relaxed) { self.http.shutdown { _ in } }
+    }
+
     /// Keeps the connections until shutdown, then closes them.
     package func run() async throws {
+        self.hasRun.store(true, ordering: .relaxed)
         do {
             try await self.postgres.run()
         } catch {

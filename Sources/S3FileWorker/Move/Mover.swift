@@ -34,12 +34,14 @@ struct Mover: Sendable {
     private func attempt(_ job: Job) async throws -> Outcome {
         if let done = try await self.lookUpDestination(job) { return done }
         try self.checkLease()
-        let copied: S3CopyResult
+        let copied: (etag: String, versionID: String?)
         do {
-            copied =
-                job.size > self.options.copyLimit
-                ? try await MultipartMove(mover: self, job: job).run()
-                : try await self.s3.copyObject(self.copyRequest(for: job))
+            if job.size > self.options.copyLimit {
+                copied = try await MultipartMove(mover: self, job: job).run()
+            } else {
+                let copy = try await self.s3.copyObject(self.copyRequest(for: job))
+                copied = (copy.etag, copy.versionID)
+            }
         } catch let error as S3Error {
             switch error.code {
             case .preconditionFailed, .notModified:

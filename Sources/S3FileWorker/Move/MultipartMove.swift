@@ -18,7 +18,8 @@ struct MultipartMove: Sendable {
         return stride(from: 0, to: size, by: Int64.Stride(part)).map { $0...(min($0 + part, size) - 1) }
     }
 
-    func run() async throws -> S3CopyResult {
+    /// - Returns: the ETag and version of the whole object.
+    func run() async throws -> (etag: String, versionID: String?) {
         let request = self.mover.copyRequest(for: self.job)
         let uploadID = try await self.mover.s3.createMultipartUpload(
             bucket: request.bucket,
@@ -30,13 +31,17 @@ struct MultipartMove: Sendable {
         do {
             let parts = try await self.copyParts(request, uploadID)
             try self.mover.checkLease()
-            return try await self.mover.s3.completeMultipartUpload(
+            let completed = try await self.mover.s3.completeMultipartUpload(
                 bucket: self.job.bucket,
                 key: self.job.key,
                 uploadID: uploadID,
                 parts: parts,
                 ifNoneMatch: true
             )
+            if let etag = completed.etag { return (etag, completed.versionID) }
+            // Ceph 16 leaves it out; without an ETag nothing is a success, so it is asked for.
+            let head = try await self.mover.s3.headObject(bucket: self.job.bucket, key: self.job.key)
+            return (head.etag, head.versionID)
         } catch let error as S3Error where error.isOutcomeUnknown {
             throw error  // It may be complete: aborting is for who has looked.
         } catch {

@@ -194,7 +194,8 @@ struct S3ClientTests {
             #expect(head.size == size)
             #expect(head.contentType == "video/mp4")
             #expect(head.metadata["s3file-upload"] == "id")
-            #expect(S3ObjectHead.isSameETag(head.etag, result.etag))
+            // Ceph 16 leaves it empty.
+            #expect(result.etag.map { S3ObjectHead.isSameETag(head.etag, $0) } ?? true)
             var read = ByteBuffer()
             for try await buffer in try await client.getObject(bucket: bucket, key: copy.key) {
                 read.writeImmutableBuffer(buffer)

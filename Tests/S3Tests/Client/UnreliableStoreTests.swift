@@ -92,12 +92,12 @@ struct UnreliableStoreTests {
 
     @Test("Silence ends at the deadline, also for a copy, and is an unknown outcome there")
     func silence() async throws {
-        let (result, requests) = try await self.with([.silence], timeout: .milliseconds(200)) {
+        let (result, requests) = try await self.with([.silence], timeout: .seconds(2)) {
             try await $0.copyObject(self.copy)
         }
         #expect(try self.error(result).code == .outcomeUnknown)
         #expect(requests.count == 1)
-        let (head, heads) = try await self.with([.silence, Self.head], timeout: .milliseconds(500)) {
+        let (head, heads) = try await self.with([.silence, Self.head], timeout: .seconds(2)) {
             try await $0.headObject(bucket: "bucket", key: "k")
         }
         #expect(try head.get().size == 10)
@@ -137,27 +137,6 @@ struct UnreliableStoreTests {
             }
             #expect(try self.error(result).isOutcomeUnknown)
             #expect(requests.count == 1)
-        }
-    }
-
-    @Test("A completed upload without its ETag is looked up, and unknown when that fails")
-    func completeWithoutETag() async throws {
-        let empty = Answer.status("200 OK", "<CompleteMultipartUploadResult><ETag></ETag></CompleteMultipartUploadResult>")
-        for (answer, expected) in [(Self.head, "\"e\""), (Answer.status("403 Forbidden"), nil)] {
-            let (result, requests) = try await self.with([empty, answer]) {
-                try await $0.completeMultipartUpload(
-                    bucket: "bucket",
-                    key: "k",
-                    uploadID: "u",
-                    parts: [S3Part(number: 1, etag: "e")]
-                )
-            }
-            #expect(requests.count == 2)
-            if let expected {
-                #expect(try result.get().etag == expected)
-            } else {
-                #expect(try self.error(result).isOutcomeUnknown)
-            }
         }
     }
 

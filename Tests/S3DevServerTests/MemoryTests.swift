@@ -1,0 +1,57 @@
+import Foundation
+import Subprocess
+import TestEnvironment
+import Testing
+
+/// The most memory this process ever had, in kilobytes.
+private func peakMemory() -> Int {
+    let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
+    let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") } ?? ""
+    return line.split(whereSeparator: { !$0.isNumber }).first.flatMap { Int($0) } ?? 0
+}
+
+@Suite("Memory", .enabled(if: Boto3.isInstalled && FileManager.default.fileExists(atPath: "/proc/self/status")))
+struct MemoryTests {
+    @Test("Uploads and downloads of 300 MB leave the server's memory as it was")
+    func large() async throws {
+        // In a process of its own, whose memory no other test grows.
+        let result = await #expect(processExitsWith: .success, observing: [\.standardOutputContent]) {
+            try await TestDevServer.run { server in
+                let script = #"""
+                    class Zeros:
+                        def __init__(self, size): self.left = size
+                        def read(self, n=-1):
+                            n = min(self.left, 1 << 16 if n is None or n < 0 else n); self.left -= n; return b"\0" * n
+                    def put(size):
+                        url = urllib.parse.urlsplit(s3.generate_presigned_url("put_object", Params={"Bucket": bucket, "Key": "put"}))
+                        c = http.client.HTTPConnection(url.netloc); c.request("PUT", url.path + "?" + url.query, Zeros(size), {"Content-Length": str(size)})
+                        answer = c.getresponse(); body = answer.read(); assert answer.status == 200, body
+                    def form(size):
+                        given = s3.generate_presigned_post(bucket, "post")
+                        head = b"".join(b'--b\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n' % (k.encode(), v.encode()) for k, v in given["fields"].items())
+                        head += b'--b\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n'; tail = b"\r\n--b--\r\n"
+                        url = urllib.parse.urlsplit(given["url"]); c = http.client.HTTPConnection(url.netloc)
+                        c.putrequest("POST", url.path); c.putheader("Content-Type", "multipart/form-data; boundary=b")
+                        c.putheader("Content-Length", str(len(head) + size + len(tail))); c.endheaders(); c.send(head); c.send(Zeros(size)); c.send(tail)
+                        answer = c.getresponse(); body = answer.read(); assert answer.status == 204, body
+                    def get(key, size):
+                        body, total = s3.get_object(Bucket=bucket, Key=key)["Body"], 0
+                        for chunk in body.iter_chunks(1 << 16): total += len(chunk)
+                        assert total == size, total
+                    size = int(os.environ.get("SIZE", "0"))
+                    put(size); form(size); get("put", size); get("post", size)
+                    s3.copy_object(Bucket=bucket, Key="copy", CopySource={"Bucket": bucket, "Key": "put"})
+                    """#
+                try await Boto3.run("os.environ['SIZE'] = '5000000'\n" + script, against: server)
+                let before = peakMemory()
+                try await Boto3.run("os.environ['SIZE'] = '300000000'\n" + script, against: server)
+                let growth = peakMemory() - before
+                print("peak memory grew by \(growth) kB over \(before) kB")
+                precondition(before > 0 && growth < 50_000, "peak memory grew by \(growth) kB")
+            }
+        }
+        let said = String(decoding: result?.standardOutputContent ?? [], as: UTF8.self)
+        #expect(said.contains("peak memory grew by"))
+        print(said.split(separator: "\n").last { $0.hasPrefix("peak") } ?? "")
+    }
+}
