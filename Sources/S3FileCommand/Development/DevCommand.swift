@@ -28,6 +28,9 @@ struct DevCommand: AsyncParsableCommand {
     @Option(help: "The port of the S3 server; 0 takes a free one.")
     var s3Port = 9000
 
+    @Option(help: "Let Postgres listen on this port, too, with a password (in DATABASE_URL); 0 takes a free one.")
+    var postgresPort: Int?
+
     @Flag(help: "Leave the worker out: COMMAND has its own, or is a test.")
     var noWorker = false
 
@@ -38,8 +41,9 @@ struct DevCommand: AsyncParsableCommand {
         let inherited = ProcessInfo.processInfo.environment
         let port = self.command.isEmpty ? nil : try LoopbackPort(claiming: self.port, option: "--port")
         let s3Port = DevelopmentSettings.hasS3(inherited) ? nil : try LoopbackPort(claiming: self.s3Port, option: "--s3-port")
+        let postgresPort = try self.postgresPort.map { try LoopbackPort(claiming: $0, option: "--postgres-port") }
         let directory = try DevelopmentDirectory(self.directory)
-        let cluster = DevelopmentSettings.hasDatabase(inherited) ? nil : try PrivateCluster(in: directory)
+        let cluster = DevelopmentSettings.hasDatabase(inherited) ? nil : try PrivateCluster(in: directory, tcpPort: postgresPort)
         let settings = DevelopmentSettings(
             inherited: inherited,
             databaseURL: cluster?.url,

@@ -61,23 +61,31 @@ final class DevelopmentDirectory: Sendable {
 
     /// The signing secret of this folder: made once, so that forms drawn before a restart are accepted after it.
     func secret() throws -> String {
-        let file = "secret"
+        try self.kept("secret", prefix: S3FileConfiguration.developmentSecretPrefix)
+    }
+
+    /// What opens the database to whoever comes by TCP, where anybody on the machine may knock.
+    func databasePassword() throws -> String {
+        try self.kept("postgres-password", prefix: "")
+    }
+
+    /// Random text in a file of this folder, made when it is not there.
+    private func kept(_ file: String, prefix: String) throws -> String {
         do {
             var generator = SystemRandomNumberGenerator()
             let random = Data((0..<48).map { _ in UInt8.random(in: .min ... .max, using: &generator) })
             let base64url = random.base64EncodedString().replacing("+", with: "-").replacing("/", with: "_")
-            try self.writeOnce(file, S3FileConfiguration.developmentSecretPrefix + base64url + "\n")
+            try self.writeOnce(file, prefix + base64url + "\n")
         } catch {
             throw Self.notWritable(self.path)
         }
-        guard let secret = try? Self.contents(of: "\(self.path)/\(file)"), secret.utf8.count >= 32 else {
+        guard let text = try? Self.contents(of: "\(self.path)/\(file)"), text.utf8.count >= 32 else {
             throw DevelopmentError(
                 code: .secretUnusable,
-                message:
-                    "The secret in \(self.path)/\(file) is unreadable or shorter than 32 bytes: delete that file to get a new one."
+                message: "\(self.path)/\(file) is unreadable or holds fewer than 32 characters: delete it to get a new one."
             )
         }
-        return secret
+        return text
     }
 
     /// Writes a file that is not there yet; whole or not at all.

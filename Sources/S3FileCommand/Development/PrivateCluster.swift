@@ -10,29 +10,40 @@ import Subprocess
 
 /// A Postgres of our own in a folder: made on the first start, found again on later ones.
 ///
-/// It listens on a Unix socket only. Whoever can enter the socket's folder is its superuser, and that is nobody but the user who
-/// runs it (and root), so it needs no password. As it has a session of its own, Ctrl-C in the terminal does not reach it: it ends
-/// when ``run()`` is told to, after everything that uses it.
+/// It listens on a Unix socket. Whoever can enter the socket's folder is its superuser, and that is nobody but the user who runs
+/// it (and root), so that way needs no password. Only when a port is asked for does it listen on TCP, too, with one.
+///
+/// As it has a session of its own, Ctrl-C in the terminal does not reach it: it ends when ``run()`` is told to, after everything
+/// that uses it.
 struct PrivateCluster: Service {
     static let database = "s3file"
-    private static let port = 5432
-
     private let data: String
     private let log: String
     private let socket: SocketFolder
+    private let password: String
+    private let tcpPort: LoopbackPort?
     private let readiness = Readiness()
 
-    init(in directory: DevelopmentDirectory) throws {
+    /// - Parameter tcpPort: Where else it listens, for clients that know no Unix sockets.
+    init(in directory: DevelopmentDirectory, tcpPort: LoopbackPort? = nil) throws {
         self.data = directory.path + "/postgres"
         self.log = directory.path + "/postgres.log"
         self.socket = try SocketFolder(preferring: directory.path + "/postgres-socket")
+        self.password = try directory.databasePassword()
+        self.tcpPort = tcpPort
     }
+
+    /// The socket's name has a port number in it in any case.
+    private var port: Int { self.tcpPort?.number ?? 5432 }
 
     /// Known before the start; answers after ``ready()``.
     var url: String {
+        if let tcpPort {
+            return "postgresql://postgres:\(self.password)@127.0.0.1:\(tcpPort)/\(Self.database)"
+        }
         let allowed = CharacterSet(charactersIn: "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/")
         let host = self.socket.path.addingPercentEncoding(withAllowedCharacters: allowed) ?? self.socket.path
-        return "postgresql:///\(Self.database)?host=\(host)&port=\(Self.port)&user=postgres"
+        return "postgresql:///\(Self.database)?host=\(host)&port=\(self.port)&user=postgres"
     }
 
     func ready() async throws {
@@ -67,7 +78,8 @@ struct PrivateCluster: Service {
         let account = try await PostgresAccount(owning: unfinished)
         let initdb = try await Subprocess.run(
             account.configuration([
-                installation.program("initdb"), "--pgdata=\(unfinished)", "--username=postgres", "--auth=trust",
+                installation.program("initdb"), "--pgdata=\(unfinished)", "--username=postgres", "--auth-local=trust",
+                "--auth-host=scram-sha-256",
                 "--encoding=UTF8",
                 "--locale=C", "--no-instructions",
             ]),
@@ -77,16 +89,22 @@ struct PrivateCluster: Service {
         guard initdb.terminationStatus.isSuccess else {
             throw self.failure("`initdb` failed", log: initdb.standardOutput)
         }
+        let statements = """
+            create database \(Self.database)
+            set password_encryption = 'scram-sha-256'
+            alter role postgres password '\(self.password)'
+
+            """
         // A server without clients answers standard input; it reports a failed statement but ends in success all the same.
         let create = try await Subprocess.run(
             account.configuration([installation.program("postgres"), "--single", "-D", unfinished, "template1"]),
-            input: .string("create database \(Self.database)\n"),
+            input: .string(statements),
             output: .string(limit: 1 << 20),
             error: .combinedWithOutput
         )
         let complained = ["ERROR:", "FATAL:", "PANIC:"].contains { create.standardOutput.contains($0) }
         guard create.terminationStatus.isSuccess, !complained else {
-            throw self.failure("the database `\(Self.database)` could not be created", log: create.standardOutput)
+            throw self.failure("the database `\(Self.database)` could not be made", log: create.standardOutput)
         }
         guard rename(unfinished, self.data) == 0 else {
             throw self.failure("\(unfinished) could not be renamed", log: nil)
@@ -105,8 +123,11 @@ struct PrivateCluster: Service {
         )
         defer { try? log.close() }
         var configuration = account.configuration([
-            installation.program("postgres"), "-D", self.data, "-k", self.socket.path, "-c", "port=\(Self.port)",
-            "-c", "listen_addresses=", "-c", "unix_socket_permissions=0700", "-c", "logging_collector=off",
+            installation.program("postgres"), "-D", self.data, "-k", self.socket.path, "-c", "port=\(self.port)",
+            "-c", "listen_addresses=\(self.tcpPort == nil ? "" : "127.0.0.1")", "-c", "unix_socket_permissions=0700", "-c",
+            "logging_collector=off",
+            // An app, its workers and a test run beside them; a connection that nobody opens costs next to nothing.
+            "-c", "max_connections=400",
         ])
         // Fast shutdown: open transactions are rolled back, the data folder is left clean. Immediate shutdown: recovery at next start.
         configuration.platformOptions.teardownSequence = [

@@ -5,9 +5,9 @@ struct SocketFolder: Sendable {
     let path: String
     private let isTemporary: Bool
 
-    /// A socket's whole name, `…/.s.PGSQL.5432`, must fit `sun_path`.
+    /// A socket's whole name, `…/.s.PGSQL.65535` at its longest, must fit `sun_path`.
     private static var longestPath: Int {
-        MemoryLayout.size(ofValue: sockaddr_un().sun_path) - 1 - "/.s.PGSQL.5432".utf8.count
+        MemoryLayout.size(ofValue: sockaddr_un().sun_path) - 1 - "/.s.PGSQL.65535".utf8.count
     }
 
     init(preferring path: String) throws {
