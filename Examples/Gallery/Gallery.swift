@@ -32,9 +32,6 @@ struct Gallery {
         var app = Application(
             router: try Self.router(uploads: uploads, pages: pages),
             configuration: .init(address: .hostname(host, port: port)),
-            onServerRunning: { channel in
-                print("Gallery is at http://\(host):\(channel.localAddress?.port ?? port)")
-            },
             logger: logger
         )
         app.addServices(uploads)
