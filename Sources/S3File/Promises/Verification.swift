@@ -85,14 +85,14 @@ package struct Verification: Sendable {
                 var next = 0
                 while next < min(self.concurrentHeads, posted.files.count) {
                     let index = next
-                    group.addTask { (index, try await self.promise(posted.files[index], posted.field, subject, now, existing)) }
+                    group.addTask { (index, try await self.promise(posted.files[index], index, posted.field, subject, now, existing)) }
                     next += 1
                 }
                 while let (index, promise) = try await group.next() {
                     promises[index] = promise
                     if next < posted.files.count {
                         let index = next
-                        group.addTask { (index, try await self.promise(posted.files[index], posted.field, subject, now, existing)) }
+                        group.addTask { (index, try await self.promise(posted.files[index], index, posted.field, subject, now, existing)) }
                         next += 1
                     }
                 }
@@ -112,6 +112,7 @@ package struct Verification: Sendable {
 
     private func promise(
         _ file: PostedField.File,
+        _ position: Int,
         _ field: UploadField,
         _ subject: String?,
         _ now: Date,
@@ -144,7 +145,7 @@ package struct Verification: Sendable {
                 "\"\(file.filename)\" is not of an accepted type (\(field.acceptAttribute)). Choose another file."
             )
         }
-        let id = UUID.version7(now: now)
+        let id = UUID.version7(now: now, position: position)
         let context = UploadTo.Context(id: id, field: field.name, owner: subject, filename: file.filename, date: now)
         let folder = [self.location, field.uploadTo.folder(for: context)].filter { !$0.isEmpty }.joined(separator: "/")
         let key = (folder.isEmpty ? "" : folder + "/") + Filename.sanitised(file.filename)

@@ -14,12 +14,12 @@ extension UploadQueue {
             .first.map(Upload.init(row:))
     }
 
-    /// The newest uploads of one owner.
+    /// The newest uploads of one owner; those of one form in its order.
     package func recent(owner: String, limit: Int) async throws -> [Upload] {
         try await self.client.query(
             """
             select \(unescaped: Self.uploadColumns) from s3file.upload u
-             where u.owner = \(owner) order by u.created_at desc, u.id desc limit \(Int64(limit))
+             where u.owner = \(owner) order by u.created_at desc, u.id limit \(Int64(limit))
             """
         ).map(Upload.init(row:))
     }
