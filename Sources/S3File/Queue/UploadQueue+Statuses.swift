@@ -54,7 +54,9 @@ extension Upload {
     init(row: PostgresRow) throws {
         let state = try row["state", Int16.self]
         guard let status = UploadStatus.allCases.first(where: { $0.state == state }) else {
-            throw ConfigurationError("The upload table has a state that this version does not know: \(state). Update the application.")
+            throw ConfigurationError(
+                "The upload table has a state that this version does not know: \(state). Update the application."
+            )
         }
         let size = try row["size", Int64.self]
         let code = try row["error_code", String?.self]
