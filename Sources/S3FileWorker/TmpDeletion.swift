@@ -95,7 +95,7 @@ final class TmpDeletion: Sendable {
                         metadata: ["bucket": "\(bucket)", "count": "\(result.errors.count)", "code": "\(error.error.code)"]
                     )
                 }
-            } catch where Task.isCancelled {
+            } catch  where Task.isCancelled {
                 // Stopped half-way: the last flush of this process takes them up again.
                 self.pending.withLock { $0 += objects }
             } catch {

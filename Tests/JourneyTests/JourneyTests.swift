@@ -52,10 +52,12 @@ enum Store: String, CaseIterable, Sendable {
     func `files go from the form to their place under every legal name`(store: Store) async throws {
         try await self.withVisitor(on: store) { visitor in
             let files = [
-                Visitor.File(name: "100%.txt", bytes: Array("hundred".utf8)), .init(name: "a%20b.txt", bytes: Array("twenty".utf8)),
+                Visitor.File(name: "100%.txt", bytes: Array("hundred".utf8)),
+                .init(name: "a%20b.txt", bytes: Array("twenty".utf8)),
                 .init(name: "a&b<c>.txt", bytes: Array("escaped".utf8)), .init(name: "ünï 文.txt", bytes: Array("unicode".utf8)),
                 .init(name: "same.txt", bytes: Array("one".utf8)), .init(name: "same.txt", bytes: Array("other".utf8)),
-                .init(name: "empty.txt", bytes: []), .init(name: "bytes.bin", bytes: (0..<100_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }),
+                .init(name: "empty.txt", bytes: []),
+                .init(name: "bytes.bin", bytes: (0..<100_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }),
             ]
             let input = try #require(try await visitor.inputs()["documents"])
             var keys: [(String, String)] = []
@@ -115,13 +117,20 @@ enum Store: String, CaseIterable, Sendable {
             #expect(good.answer.status == 201, "\(good.answer.text)")
             let text = try await visitor.upload(.init(name: "x.txt", bytes: [1]), with: picture)
             #expect((400..<500).contains(text.answer.status))
-            let large = try await visitor.upload(.init(name: "x.png", bytes: .init(repeating: 0, count: 20_000_001), type: "image/png"), with: picture)
+            let large = try await visitor.upload(
+                .init(name: "x.png", bytes: .init(repeating: 0, count: 20_000_001), type: "image/png"),
+                with: picture
+            )
             #expect((400..<500).contains(large.answer.status))
             let elsewhere = try await visitor.upload(image, with: picture, key: "private/x.png")
             #expect((400..<500).contains(elsewhere.answer.status))
             let neighbour = try await visitor.upload(image, with: picture, key: picture.folder + "X/x.png")
             #expect((400..<500).contains(neighbour.answer.status))
-            let forged = try await visitor.upload(image, with: picture, changing: ["x-amz-signature": String(repeating: "0", count: 64)])
+            let forged = try await visitor.upload(
+                image,
+                with: picture,
+                changing: ["x-amz-signature": String(repeating: "0", count: 64)]
+            )
             #expect((400..<500).contains(forged.answer.status))
         }
     }
@@ -139,7 +148,10 @@ enum Store: String, CaseIterable, Sendable {
             let flipped = String(documents.ticket.dropLast()) + (documents.ticket.hasSuffix("A") ? "B" : "A")
             let bad: [(String, [(String, String)])] = [
                 ("forged ticket", [("s3file", "documents"), ("documents-s3f-signature", flipped), ("documents", key)]),
-                ("another field's ticket", [("s3file", "documents"), ("documents-s3f-signature", avatar.ticket), ("documents", key)]),
+                (
+                    "another field's ticket",
+                    [("s3file", "documents"), ("documents-s3f-signature", avatar.ticket), ("documents", key)]
+                ),
                 ("no ticket", [("s3file", "documents"), ("documents", key)]),
                 ("key outside", [("s3file", "documents"), ticket, ("documents", "private/x")]),
                 ("neighbour folder", [("s3file", "documents"), ticket, ("documents", documents.folder + "X/x")]),

@@ -34,7 +34,8 @@ struct Visitor: Sendable {
 
     /// One that does not follow redirects: where a form leads is part of the answer. It lives as long as the tests.
     private static let client = HTTPClient(
-        eventLoopGroupProvider: .singleton, configuration: .init(redirectConfiguration: .disallow)
+        eventLoopGroupProvider: .singleton,
+        configuration: .init(redirectConfiguration: .disallow)
     )
 
     let address: String
@@ -56,13 +57,17 @@ struct Visitor: Sendable {
         let page = try await self.get("/").text
         var inputs: [String: Input] = [:]
         for element in page.matches(of: /<input type="file"[^>]*>/) {
-            let attributes = element.output.matches(of: /([a-z0-9-]+)="([^"]*)"/).map { (String($0.1), Self.unescaped(String($0.2))) }
+            let attributes = element.output.matches(of: /([a-z0-9-]+)="([^"]*)"/).map {
+                (String($0.1), Self.unescaped(String($0.2)))
+            }
             let value = Dictionary(attributes, uniquingKeysWith: { first, _ in first })
             let name = value["name"] ?? ""
             inputs[name] = Input(
                 name: name,
                 url: value["data-url"] ?? "",
-                fields: attributes.filter { $0.0.hasPrefix("data-fields-") }.map { (String($0.0.dropFirst("data-fields-".count)), $0.1) },
+                fields: attributes.filter { $0.0.hasPrefix("data-fields-") }.map {
+                    (String($0.0.dropFirst("data-fields-".count)), $0.1)
+                },
                 ticket: value["data-s3f-signature"] ?? ""
             )
         }
@@ -70,20 +75,29 @@ struct Visitor: Sendable {
     }
 
     /// Posts a file to S3 as the script does, under a key of its own.
-    func upload(_ file: File, with input: Input, key: String? = nil, changing changes: [String: String] = [:]) async throws -> (key: String, answer: Answer) {
+    func upload(_ file: File, with input: Input, key: String? = nil, changing changes: [String: String] = [:]) async throws -> (
+        key: String, answer: Answer
+    ) {
         let key = key ?? "\(input.folder)/\(UUID().uuidString)"
         var fields = input.fields.map { ($0.name, $0.name == "key" ? key : $0.value) }
         fields += [("success_action_status", "201"), ("Content-Type", file.type)]
         let boundary = "journey-\(UUID().uuidString)"
         var body = ByteBuffer()
         for (name, value) in fields {
-            body.writeString("--\(boundary)\r\nContent-Disposition: form-data; name=\"\(name)\"\r\n\r\n\(changes[name] ?? value)\r\n")
+            body.writeString(
+                "--\(boundary)\r\nContent-Disposition: form-data; name=\"\(name)\"\r\n\r\n\(changes[name] ?? value)\r\n"
+            )
         }
-        body.writeString("--\(boundary)\r\nContent-Disposition: form-data; name=\"file\"; filename=\"x\"\r\nContent-Type: \(file.type)\r\n\r\n")
+        body.writeString(
+            "--\(boundary)\r\nContent-Disposition: form-data; name=\"file\"; filename=\"x\"\r\nContent-Type: \(file.type)\r\n\r\n"
+        )
         body.writeBytes(file.bytes)
         body.writeString("\r\n--\(boundary)--\r\n")
         let answer = try await Self.send(
-            "POST", input.url, headers: ["Content-Type": "multipart/form-data; boundary=\(boundary)", "Origin": self.address], body: body
+            "POST",
+            input.url,
+            headers: ["Content-Type": "multipart/form-data; boundary=\(boundary)", "Origin": self.address],
+            body: body
         )
         return (key, answer)
     }
@@ -92,9 +106,11 @@ struct Visitor: Sendable {
     func submit(_ fields: [(String, String)], accept: String = "text/html") async throws -> Answer {
         let body = fields.map { "\(Self.encoded($0.0))=\(Self.encoded($0.1))" }.joined(separator: "&")
         return try await Self.send(
-            "POST", self.address + "/",
+            "POST",
+            self.address + "/",
             headers: [
-                "Content-Type": "application/x-www-form-urlencoded", "Cookie": self.cookie, "Accept": accept, "Origin": self.address,
+                "Content-Type": "application/x-www-form-urlencoded", "Cookie": self.cookie, "Accept": accept,
+                "Origin": self.address,
             ],
             body: ByteBuffer(string: body)
         )

@@ -37,9 +37,16 @@ struct Storeroom: Sendable {
     }
 
     /// Puts a tmp object, and enqueues the promise that a form would have brought.
-    func upload(_ text: String, key: String = "docs/\(UUID().uuidString).txt", filename: String = "a&b<c>.txt") async throws -> UUID {
+    func upload(_ text: String, key: String = "docs/\(UUID().uuidString).txt", filename: String = "a&b<c>.txt") async throws
+        -> UUID
+    {
         let tmpKey = "tmp/s3file/f/\(UUID().uuidString)"
-        let put = try await self.s3.putObject(bucket: Self.bucket, key: tmpKey, body: ByteBuffer(string: text), contentType: "text/html")
+        let put = try await self.s3.putObject(
+            bucket: Self.bucket,
+            key: tmpKey,
+            body: ByteBuffer(string: text),
+            contentType: "text/html"
+        )
         let promise = UploadPromise(
             id: .version7(),
             field: "docs",

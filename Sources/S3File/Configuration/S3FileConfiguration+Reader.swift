@@ -27,7 +27,9 @@ extension S3FileConfiguration {
             reader.string(forKey: key, isSecret: isSecret).flatMap { $0.isEmpty ? nil : $0 }
         }
         func hours(_ key: ConfigKey, _ name: String, default fallback: Double) throws -> Duration {
-            guard let text = optional(key) ?? reader.double(forKey: key).map({ String($0) }) else { return .seconds(fallback * 3600) }
+            guard let text = optional(key) ?? reader.double(forKey: key).map({ String($0) }) else {
+                return .seconds(fallback * 3600)
+            }
             guard let hours = Double(text), hours > 0, hours <= 24 * 365 else {
                 throw ConfigurationError("\(name) must be a number of hours, such as \(fallback)")
             }
@@ -47,7 +49,10 @@ extension S3FileConfiguration {
         try self.init(
             environment: environment,
             databaseURL: required(
-                "database.url", "DATABASE_URL", "set it to your Postgres, such as postgresql://user@host/database", isSecret: true
+                "database.url",
+                "DATABASE_URL",
+                "set it to your Postgres, such as postgresql://user@host/database",
+                isSecret: true
             ),
             bucket: required("s3file.bucket", "S3FILE_BUCKET", "set it to the bucket that takes the uploads"),
             region: optional("aws.region") ?? "us-east-1",
@@ -56,7 +61,10 @@ extension S3FileConfiguration {
             addressing: optional("s3file.addressing"),
             accessKeyID: required("aws.accessKeyId", "AWS_ACCESS_KEY_ID", "set it to the access key of a user of the bucket"),
             secretAccessKey: required(
-                "aws.secretAccessKey", "AWS_SECRET_ACCESS_KEY", "set it beside AWS_ACCESS_KEY_ID", isSecret: true
+                "aws.secretAccessKey",
+                "AWS_SECRET_ACCESS_KEY",
+                "set it beside AWS_ACCESS_KEY_ID",
+                isSecret: true
             ),
             sessionToken: optional("aws.sessionToken", isSecret: true),
             secrets: secretText.split(separator: ",").map { $0.trimmingPrefix { $0 == " " } }.map(String.init),

@@ -21,7 +21,9 @@ public struct ByteCount: Sendable, Hashable, Comparable, CustomStringConvertible
 
     /// For people: `"512 bytes"`, `"20 MB"`, `"2.1 GB"`.
     public var description: String {
-        let units: [(size: Int64, name: String)] = [(1_000_000_000_000, "TB"), (1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")]
+        let units: [(size: Int64, name: String)] = [
+            (1_000_000_000_000, "TB"), (1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB"),
+        ]
         guard let unit = units.first(where: { self.bytes >= $0.size }) else {
             return self.bytes == 1 ? "1 byte" : "\(self.bytes) bytes"
         }

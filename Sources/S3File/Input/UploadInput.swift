@@ -28,7 +28,9 @@ public struct UploadInput: Sendable {
         drawn.append(("data-s3f-max-size", String(self.field.maximumSize.bytes)))
         drawn.append(("data-s3f-max-count", String(self.field.maximumCount)))
         let own = Set(drawn.map(\.0))
-        drawn += attributes.filter { !own.contains($0.key) && Self.isAttributeName($0.key) }.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+        drawn += attributes.filter { !own.contains($0.key) && Self.isAttributeName($0.key) }.sorted { $0.key < $1.key }.map {
+            ($0.key, $0.value)
+        }
         let text = drawn.map { name, value in value.map { "\(name)=\"\(HTMLText.escaped($0))\"" } ?? name }
         return "<input " + text.joined(separator: " ") + ">"
     }

@@ -19,7 +19,8 @@ package struct PostedField: Sendable {
             throw UploadError(
                 .unknownField,
                 field: String(name.prefix(64)),
-                message: "This form has a file field that the page it was sent to does not know. Go back, reload the page and send it again."
+                message:
+                    "This form has a file field that the page it was sent to does not know. Go back, reload the page and send it again."
             )
         }
         let present = Set(form.values(named: "s3file"))
@@ -35,7 +36,8 @@ package struct PostedField: Sendable {
                 throw UploadError(
                     .tooManyFiles,
                     field: field.name,
-                    message: "Too many files: \(keys.count) were chosen, and at most \(field.maximumCount) can be sent. Remove some and send the form again."
+                    message:
+                        "Too many files: \(keys.count) were chosen, and at most \(field.maximumCount) can be sent. Remove some and send the form again."
                 )
             }
             let names = form.values(named: field.name + "-s3f-name")
@@ -43,12 +45,18 @@ package struct PostedField: Sendable {
                 throw UploadError(
                     .malformedForm,
                     field: field.name,
-                    message: "The form names \(names.count) files and brings \(keys.count). Go back, reload the page and send it again."
+                    message:
+                        "The form names \(names.count) files and brings \(keys.count). Go back, reload the page and send it again."
                 )
             }
             var files: [File] = []
             for (index, key) in keys.enumerated() {
-                files.append(File(key: key, filename: try Self.filename(names.isEmpty ? Self.lastPart(of: key) : names[index], field: field)))
+                files.append(
+                    File(
+                        key: key,
+                        filename: try Self.filename(names.isEmpty ? Self.lastPart(of: key) : names[index], field: field)
+                    )
+                )
             }
             posted.append(PostedField(field: field, tickets: form.values(named: field.name + "-s3f-signature"), files: files))
         }
@@ -70,7 +78,8 @@ package struct PostedField: Sendable {
             throw UploadError(
                 .malformedForm,
                 field: field.name,
-                message: "A file's name is empty, longer than \(Self.maximumFilenameBytes) bytes, or has control characters. Rename the file and choose it again."
+                message:
+                    "A file's name is empty, longer than \(Self.maximumFilenameBytes) bytes, or has control characters. Rename the file and choose it again."
             )
         }
         return name

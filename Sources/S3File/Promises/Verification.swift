@@ -38,13 +38,15 @@ package struct Verification: Sendable {
         }
         var seen: Set<[UInt8]> = []
         for file in posted.files {
-            guard tickets.contains(where: { CanonicalKey.isValid(file.key, in: $0.folder) }), seen.insert(Array(file.key.utf8)).inserted
+            guard tickets.contains(where: { CanonicalKey.isValid(file.key, in: $0.folder) }),
+                seen.insert(Array(file.key.utf8)).inserted
             else {
                 throw UploadError(
                     .invalidKey,
                     field: field.name,
                     filename: file.filename,
-                    message: "\"\(file.filename)\" was not uploaded with this form. Go back, reload the page and choose the file again."
+                    message:
+                        "\"\(file.filename)\" was not uploaded with this form. Go back, reload the page and choose the file again."
                 )
             }
         }
@@ -60,15 +62,24 @@ package struct Verification: Sendable {
         } catch .expired {
             throw refusal(.expiredTicket, "This page was open for too long. Reload it, choose the file again and send the form.")
         } catch {
-            throw refusal(.invalidTicket, "This form was changed on its way. Reload the page, choose the file again and send the form.")
+            throw refusal(
+                .invalidTicket,
+                "This form was changed on its way. Reload the page, choose the file again and send the form."
+            )
         }
         guard ticket.field == field.name, ticket.uploadTo == field.uploadTo.ticketRule,
             ticket.accept == field.accept.map(\.description)
         else {
-            throw refusal(.invalidTicket, "This form belongs to another page or an older version. Reload the page and choose the file again.")
+            throw refusal(
+                .invalidTicket,
+                "This form belongs to another page or an older version. Reload the page and choose the file again."
+            )
         }
         guard ticket.subject == Ticket.digest(ofSubject: subject) else {
-            throw refusal(.invalidTicket, "This form was opened by another user or session. Reload the page and choose the file again.")
+            throw refusal(
+                .invalidTicket,
+                "This form was opened by another user or session. Reload the page and choose the file again."
+            )
         }
         return ticket
     }
@@ -85,14 +96,18 @@ package struct Verification: Sendable {
                 var next = 0
                 while next < min(self.concurrentHeads, posted.files.count) {
                     let index = next
-                    group.addTask { (index, try await self.promise(posted.files[index], posted.field, subject, now, existing)) }
+                    group.addTask {
+                        (index, try await self.promise(posted.files[index], index, posted.field, subject, now, existing))
+                    }
                     next += 1
                 }
                 while let (index, promise) = try await group.next() {
                     promises[index] = promise
                     if next < posted.files.count {
                         let index = next
-                        group.addTask { (index, try await self.promise(posted.files[index], posted.field, subject, now, existing)) }
+                        group.addTask {
+                            (index, try await self.promise(posted.files[index], index, posted.field, subject, now, existing))
+                        }
                         next += 1
                     }
                 }
@@ -112,6 +127,7 @@ package struct Verification: Sendable {
 
     private func promise(
         _ file: PostedField.File,
+        _ position: Int,
         _ field: UploadField,
         _ subject: String?,
         _ now: Date,
@@ -127,9 +143,17 @@ package struct Verification: Sendable {
             if let promise = try await existing(file.key) { return promise }
             throw refusal(.missingObject, "\"\(file.filename)\" did not arrive. Choose it again and send the form.")
         } catch let error as S3Error where error.status == 403 || error.code == .noSuchBucket {
-            throw refusal(.storageRefused, "The server may not read its own storage. The administrator must check its settings.", error)
+            throw refusal(
+                .storageRefused,
+                "The server may not read its own storage. The administrator must check its settings.",
+                error
+            )
         } catch {
-            throw refusal(.storageUnavailable, "\"\(file.filename)\" could not be checked just now. Send the form again in a moment.", error)
+            throw refusal(
+                .storageUnavailable,
+                "\"\(file.filename)\" could not be checked just now. Send the form again in a moment.",
+                error
+            )
         }
         guard head.size <= field.maximumSize.bytes else {
             throw refusal(
@@ -144,12 +168,15 @@ package struct Verification: Sendable {
                 "\"\(file.filename)\" is not of an accepted type (\(field.acceptAttribute)). Choose another file."
             )
         }
-        let id = UUID.version7(now: now)
+        let id = UUID.version7(now: now, position: position)
         let context = UploadTo.Context(id: id, field: field.name, owner: subject, filename: file.filename, date: now)
         let folder = [self.location, field.uploadTo.folder(for: context)].filter { !$0.isEmpty }.joined(separator: "/")
         let key = (folder.isEmpty ? "" : folder + "/") + Filename.sanitised(file.filename)
         guard CanonicalKey.isCanonical(key) else {
-            throw refusal(.invalidDestination, "The server has no valid place for this file. The administrator must check upload_to.")
+            throw refusal(
+                .invalidDestination,
+                "The server has no valid place for this file. The administrator must check upload_to."
+            )
         }
         return UploadPromise(
             id: id,

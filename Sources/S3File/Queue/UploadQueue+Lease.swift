@@ -64,7 +64,11 @@ extension UploadQueue {
              where j.id = any(array(select id from lost))
             returning j.id
             """,
-            "delete from s3file.worker w where w.expires_at < now() - interval '1 hour' and not exists (select from s3file.upload j where j.worker = w.id and j.state = 1)",
+            """
+            delete from s3file.worker w
+             where w.expires_at < now() - interval '1 hour'
+               and not exists (select from s3file.upload j where j.worker = w.id and j.state = 1)
+            """,
         ])[0].count
     }
 

@@ -14,12 +14,12 @@ extension UploadQueue {
             .first.map(Upload.init(row:))
     }
 
-    /// The newest uploads of one owner.
+    /// The newest uploads of one owner; those of one form in its order.
     package func recent(owner: String, limit: Int) async throws -> [Upload] {
         try await self.client.query(
             """
             select \(unescaped: Self.uploadColumns) from s3file.upload u
-             where u.owner = \(owner) order by u.created_at desc, u.id desc limit \(Int64(limit))
+             where u.owner = \(owner) order by u.created_at desc, u.id limit \(Int64(limit))
             """
         ).map(Upload.init(row:))
     }
@@ -54,7 +54,9 @@ extension Upload {
     init(row: PostgresRow) throws {
         let state = try row["state", Int16.self]
         guard let status = UploadStatus.allCases.first(where: { $0.state == state }) else {
-            throw ConfigurationError("The upload table has a state that this version does not know: \(state). Update the application.")
+            throw ConfigurationError(
+                "The upload table has a state that this version does not know: \(state). Update the application."
+            )
         }
         let size = try row["size", Int64.self]
         let code = try row["error_code", String?.self]

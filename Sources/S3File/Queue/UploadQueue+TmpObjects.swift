@@ -37,7 +37,9 @@ extension UploadQueue {
 
     /// Notes that tmp objects are gone.
     package func noteTmpDeleted(_ ids: [UUID]) async throws {
-        _ = try await self.client.query("update s3file.upload set tmp_deleted = true where id = any(\(ids)::uuid[]) and not tmp_deleted")
+        _ = try await self.client.query(
+            "update s3file.upload set tmp_deleted = true where id = any(\(ids)::uuid[]) and not tmp_deleted"
+        )
     }
 
     /// Marks old tmp objects as expired before they are deleted, and tells which may be.

@@ -60,7 +60,9 @@ public final class Uploads: Service {
         let now = Date()
         let expiry = now.addingTimeInterval(TimeInterval(self.configuration.ticketLifetime.components.seconds))
         var random = SystemRandomNumberGenerator()
-        let folder = self.configuration.tmpPrefix + "/" + Base64URL.encode(Data((0..<16).map { _ in UInt8.random(in: .min ... .max, using: &random) }))
+        let folder =
+            self.configuration.tmpPrefix + "/"
+            + Base64URL.encode(Data((0..<16).map { _ in UInt8.random(in: .min ... .max, using: &random) }))
         let ticket = Ticket(
             folder: folder,
             field: field.name,
@@ -108,7 +110,9 @@ public final class Uploads: Service {
     ///
     /// - Returns: the promises by field name; a field that the form did not carry is absent.
     /// - Throws: ``UploadError`` with a sentence for the person.
-    public func verify(_ form: FormBody, fields: [UploadField], subject: String?) async throws(UploadError) -> [String: [UploadPromise]] {
+    public func verify(_ form: FormBody, fields: [UploadField], subject: String?) async throws(UploadError) -> [String:
+        [UploadPromise]]
+    {
         let queue = self.connections.queue
         let bucket = self.configuration.bucket
         let verification = Verification(

@@ -9,7 +9,8 @@ struct Finding: Sendable, Equatable, CustomStringConvertible {
 
     static let devServer = Finding(
         id: "s3file.E001",
-        message: "S3 is the development server, which is for one machine only: point AWS_ENDPOINT_URL_S3 at a real S3, or unset it for AWS."
+        message:
+            "S3 is the development server, which is for one machine only: point AWS_ENDPOINT_URL_S3 at a real S3, or unset it for AWS."
     )
     static let defaultSecret = Finding(
         id: "s3file.E002",
@@ -27,6 +28,9 @@ struct Finding: Sendable, Equatable, CustomStringConvertible {
         Finding(id: "s3file.E005", message: "\(count) migration\(count == 1 ? " is" : "s are") missing: run s3file migrate.")
     }
     static func bucket(_ reason: String) -> Finding {
-        Finding(id: "s3file.E006", message: "The bucket cannot be used: \(reason) Check S3FILE_BUCKET, AWS_REGION and the credentials.")
+        Finding(
+            id: "s3file.E006",
+            message: "The bucket cannot be used: \(reason) Check S3FILE_BUCKET, AWS_REGION and the credentials."
+        )
     }
 }

@@ -22,7 +22,8 @@ struct StatusCommand: AsyncParsableCommand {
         guard let id = UUID(uuidString: self.id) else {
             throw ValidationError("\"\(self.id)\" is not an upload's id; it looks like 0192f3c1-7a55-7c3e-9d0a-1b2c3d4e5f60")
         }
-        let found = try await Database.with(try await self.settings.requiredDatabaseURL(), logger: self.settings.logger) { client in
+        let found = try await Database.with(try await self.settings.requiredDatabaseURL(), logger: self.settings.logger) {
+            client in
             try await UploadQueue(client: client).upload(id)
         }
         guard let upload = found else {

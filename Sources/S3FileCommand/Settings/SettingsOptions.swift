@@ -34,17 +34,23 @@ struct SettingsOptions: ParsableArguments {
             ("database.url", self.databaseURL), ("s3file.bucket", self.bucket), ("aws.region", self.region),
             ("aws.endpointUrlS3", self.endpointURL), ("s3file.environment", self.environment),
         ]
-        let values = flags.compactMap { key, value in value.map { (key, ConfigValue(.string($0), isSecret: key == "database.url")) } }
+        let values = flags.compactMap { key, value in
+            value.map { (key, ConfigValue(.string($0), isSecret: key == "database.url")) }
+        }
         let named = self.config ?? ProcessInfo.processInfo.environment["S3FILE_CONFIG"]
         let file: FileProvider<JSONSnapshot>
         do {
             file = try await FileProvider<JSONSnapshot>(filePath: FilePath(named ?? "s3file.json"), allowMissing: named == nil)
         } catch {
-            throw ConfigurationError("The settings file \(named ?? "s3file.json") cannot be read as JSON: check the path and its content")
+            throw ConfigurationError(
+                "The settings file \(named ?? "s3file.json") cannot be read as JSON: check the path and its content"
+            )
         }
         return ConfigReader(providers: [
             InMemoryProvider(name: "flags", values: Dictionary(uniqueKeysWithValues: values)),
-            EnvironmentVariablesProvider(secretsSpecifier: .specific(["DATABASE_URL", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "S3FILE_SECRET"])),
+            EnvironmentVariablesProvider(
+                secretsSpecifier: .specific(["DATABASE_URL", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "S3FILE_SECRET"])
+            ),
             file,
         ])
     }

@@ -88,7 +88,8 @@ struct Mover: Sendable {
         guard head.metadata[Self.stamp] == job.id.uuidString.lowercased() else {
             return .failed(
                 code: "destination_exists",
-                message: "Another object lies at the destination key, and nothing is overwritten. Remove it, or upload the file again."
+                message:
+                    "Another object lies at the destination key, and nothing is overwritten. Remove it, or upload the file again."
             )
         }
         // Ours, from an attempt whose answer was lost; but only the verified bytes count.

@@ -16,7 +16,8 @@ struct StoredContent: Equatable {
     /// Types that a browser shows without running anything.
     private static func isShown(_ type: String) -> Bool {
         switch type {
-        case "image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/bmp", "application/pdf", "text/plain": true
+        case "image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/bmp", "application/pdf", "text/plain":
+            true
         default: type.hasPrefix("video/") || type.hasPrefix("audio/")
         }
     }
@@ -35,7 +36,8 @@ struct StoredContent: Equatable {
         var encoded = ""
         for byte in filename.utf8 {
             switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"),
                 UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"):
                 ascii.unicodeScalars.append(Unicode.Scalar(byte))
                 encoded.unicodeScalars.append(Unicode.Scalar(byte))

@@ -66,7 +66,10 @@ final class Settler: Sendable {
                     for entry in batch { entry.done.resume(returning: nil) }
                     return
                 }
-                self.logger.warning("Outcomes could not be recorded; trying again", metadata: ["error": "\(error)", "count": "\(batch.count)"])
+                self.logger.warning(
+                    "Outcomes could not be recorded; trying again",
+                    metadata: ["error": "\(error)", "count": "\(batch.count)"]
+                )
                 try? await Task.sleep(for: pause)
                 pause = min(pause * 2, .seconds(2))
             }

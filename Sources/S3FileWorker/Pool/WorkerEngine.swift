@@ -21,7 +21,10 @@ struct WorkerEngine: Service {
                 do {
                     try await self.work(under: lease, stop)
                 } catch is LeaseLost {
-                    self.logger.warning("The worker's lease ran out; its results are dropped", metadata: ["worker": "\(lease.worker)"])
+                    self.logger.warning(
+                        "The worker's lease ran out; its results are dropped",
+                        metadata: ["worker": "\(lease.worker)"]
+                    )
                 }
             }
         } onCancelOrGracefulShutdown: {
@@ -40,7 +43,10 @@ struct WorkerEngine: Service {
                     pid: ProcessInfo.processInfo.processIdentifier,
                     version: S3FileVersion.current
                 )
-                self.logger.info("Worker registered", metadata: ["worker": "\(worker)", "concurrency": "\(self.connections.configuration.workerConcurrency)"])
+                self.logger.info(
+                    "Worker registered",
+                    metadata: ["worker": "\(worker)", "concurrency": "\(self.connections.configuration.workerConcurrency)"]
+                )
                 return WorkerLease(worker: worker, duration: UploadQueue.leaseDuration, sentAt: sentAt)
             } catch {
                 self.logger.warning("The worker could not register; trying again", metadata: ["error": "\(error)"])
@@ -145,7 +151,10 @@ struct WorkerEngine: Service {
         case (_, .failed(let code, let message)), (.failed, .retry(let code, let message, _)):
             self.logger.info("Upload failed: \(message)", metadata: metadata.merging(["code": "\(code)"]) { _, new in new })
         case (_, .retry(let code, let message, _)):
-            self.logger.info("Upload will be tried again: \(message)", metadata: metadata.merging(["code": "\(code)"]) { _, new in new })
+            self.logger.info(
+                "Upload will be tried again: \(message)",
+                metadata: metadata.merging(["code": "\(code)"]) { _, new in new }
+            )
         default:
             self.logger.debug("Upload \(status?.rawValue ?? "settled")", metadata: metadata)
         }

@@ -47,7 +47,12 @@ public final class WorkerPool: Service {
                 services: [
                     .init(service: self.connections),
                     .init(
-                        service: WorkerEngine(connections: self.connections, options: self.options, bell: bell, logger: self.logger),
+                        service: WorkerEngine(
+                            connections: self.connections,
+                            options: self.options,
+                            bell: bell,
+                            logger: self.logger
+                        ),
                         successTerminationBehavior: .gracefullyShutdownGroup
                     ),
                 ],

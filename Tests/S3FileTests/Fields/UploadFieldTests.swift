@@ -36,7 +36,8 @@ import Testing
         (.fileExtension(".pdf"), "x/y", "Report.PDF", true), (.fileExtension(".pdf"), "application/pdf", "report", false),
         (.fileExtension(".pdf"), "application/pdf", ".pdf", false), (.type("image/*"), "image/webp", "", true),
     ])
-    func `an accepted type matches what it says and no more`(type: AcceptedType, contentType: String, name: String, matches: Bool) {
+    func `an accepted type matches what it says and no more`(type: AcceptedType, contentType: String, name: String, matches: Bool)
+    {
         #expect(type.matches(contentType: contentType, filename: name) == matches)
     }
 

@@ -88,7 +88,8 @@ import Testing
 
     @Test(arguments: [
         ("size => -1", "upload_size_range"), ("size => 1, tmp_key => 'a/../b'", "upload_tmp_key_canonical"),
-        ("size => 1, key => '/a'", "upload_key_canonical"), ("size => 1, filename => 'x', key => repeat('a', 1025)", "upload_key_length"),
+        ("size => 1, key => '/a'", "upload_key_canonical"),
+        ("size => 1, filename => 'x', key => repeat('a', 1025)", "upload_key_length"),
         ("size => 1, etag => ''", "upload_etag_length"), ("size => 1, metadata => '[]'", "upload_metadata_bounded"),
         ("size => 1, metadata => jsonb_build_object('a', repeat('x', 9000))", "upload_metadata_bounded"),
         ("size => 1, owner => repeat('x', 300)", "upload_owner_length"),
@@ -97,11 +98,15 @@ import Testing
         try await self.withQueue { queue, _ in
             var given = ["bucket => 'media'"]
             for part in ["tmp_key => 'tmp/s3file/f/x'", "etag => '\"e\"'", "key => 'a/x'"]
-            where !arguments.contains(String(part.prefix { $0 != " " }) + " =>") || (part.hasPrefix("key") && arguments.contains("tmp_key")) {
+            where !arguments.contains(String(part.prefix { $0 != " " }) + " =>")
+                || (part.hasPrefix("key") && arguments.contains("tmp_key"))
+            {
                 given.append(part)
             }
             let error = await #expect(throws: PostgresError.self) {
-                try await queue.client.query(SQL(unescaped: "select s3file.enqueue(\(given.joined(separator: ", ")), \(arguments))"))
+                try await queue.client.query(
+                    SQL(unescaped: "select s3file.enqueue(\(given.joined(separator: ", ")), \(arguments))")
+                )
             }
             #expect(error?.constraintName == rule)
         }
@@ -130,7 +135,9 @@ import Testing
         }
     }
 
-    @Test func `giving up does not touch what another post of the form released, and releasing brings back what it gave up`() async throws {
+    @Test func `giving up does not touch what another post of the form released, and releasing brings back what it gave up`()
+        async throws
+    {
         try await self.withQueue { queue, _ in
             let promise = UploadPromise.example()
             _ = try await queue.enqueue([promise], hold: .seconds(60))
@@ -176,7 +183,8 @@ import Testing
                 return try await group.reduce(into: []) { $0 += $1 }
             }
             // A claim that finds rows locked by another comes back short, so "empty" can be early: what is left is claimed here.
-            let late = try await queue.claim(worker: try await queue.register(host: "test", pid: 3, version: "0"), limit: 100).map(\.id)
+            let late = try await queue.claim(worker: try await queue.register(host: "test", pid: 3, version: "0"), limit: 100)
+                .map(\.id)
             #expect(claimed.count + late.count == 60)
             #expect(Set(claimed + late).count == 60)
         }
@@ -210,7 +218,10 @@ import Testing
             let upload = try await queue.enqueue([.example()], hold: nil)[0]
             _ = try await queue.client.query("update s3file.upload set max_attempts = 1 where id = \(upload.id)")
             let job = try await queue.claim(worker: worker, limit: 1)[0]
-            let settled = try await queue.settle([(job, .retry(code: "InternalError", message: "No.", delay: nil))], worker: worker)
+            let settled = try await queue.settle(
+                [(job, .retry(code: "InternalError", message: "No.", delay: nil))],
+                worker: worker
+            )
             #expect(settled[upload.id] == .failed)
         }
     }
@@ -219,7 +230,9 @@ import Testing
         try await self.withQueue { queue, worker in
             let upload = try await queue.enqueue([.example()], hold: nil)[0]
             let stale = try await queue.claim(worker: worker, limit: 1)[0]
-            _ = try await queue.client.query("update s3file.worker set expires_at = now() - interval '1 minute' where id = \(worker)")
+            _ = try await queue.client.query(
+                "update s3file.worker set expires_at = now() - interval '1 minute' where id = \(worker)"
+            )
             #expect(try await queue.beat(worker: worker) == false)
             #expect(try await queue.claim(worker: worker, limit: 1).isEmpty)
             #expect(try await queue.reap() == 1)
@@ -229,7 +242,9 @@ import Testing
             let fresh = try await queue.claim(worker: other, limit: 1)[0]
             #expect(fresh.attempt == 2)
             #expect(try await queue.settle([(stale, .stored(etag: "\"e\"", versionID: nil))], worker: worker).isEmpty)
-            #expect(try await queue.settle([(fresh, .stored(etag: "\"e\"", versionID: nil))], worker: other) == [upload.id: .stored])
+            #expect(
+                try await queue.settle([(fresh, .stored(etag: "\"e\"", versionID: nil))], worker: other) == [upload.id: .stored]
+            )
         }
     }
 
@@ -255,7 +270,10 @@ import Testing
             let job = try await queue.claim(worker: worker, limit: 1)[0]
             try await queue.cancel([upload.id])
             #expect(try await queue.upload(upload.id)?.status == .moving)
-            let settled = try await queue.settle([(job, .retry(code: "InternalError", message: "No.", delay: nil))], worker: worker)
+            let settled = try await queue.settle(
+                [(job, .retry(code: "InternalError", message: "No.", delay: nil))],
+                worker: worker
+            )
             #expect(settled[upload.id] == .cancelled)
         }
     }
@@ -300,7 +318,9 @@ import Testing
     @Test func `the SQL view tells the same story`() async throws {
         try await self.withQueue { queue, _ in
             let upload = try await queue.enqueue([.example()], hold: nil)[0]
-            let row = try await queue.client.query("select status, key, attempt from s3file.upload_status where id = \(upload.id)")[0]
+            let row = try await queue.client.query(
+                "select status, key, attempt from s3file.upload_status where id = \(upload.id)"
+            )[0]
             let (status, key) = (try row["status", String.self], try row["key", String?.self])
             #expect(status == "queued")
             #expect(key == upload.key)

@@ -52,7 +52,9 @@ import Testing
     @Test func `a ticket ends with its time`() throws {
         let token = try self.ticket.signed(with: self.keys)
         #expect(throws: Never.self) { try Ticket.read(token, keys: self.keys, now: Self.now.addingTimeInterval(3599)) }
-        #expect(throws: Ticket.Refusal.expired) { try Ticket.read(token, keys: self.keys, now: Self.now.addingTimeInterval(3600)) }
+        #expect(throws: Ticket.Refusal.expired) {
+            try Ticket.read(token, keys: self.keys, now: Self.now.addingTimeInterval(3600))
+        }
     }
 
     @Test(arguments: ["", ".", "v1", "v1..", "v2.e30.e30", "v1.e30.e30", "v1.%.%", String(repeating: "a", count: 1025)])
@@ -88,8 +90,10 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "tmp/s3file/AbC", "tmp/s3file/AbC/", "tmp/s3file/AbCX/x", "tmp/s3file/AbC/a/b", "tmp/s3file/AbC/../x", "tmp/s3file/AbC/..",
-        "tmp/s3file/AbC/.", "tmp/s3file//AbC/x", "/tmp/s3file/AbC/x", "tmp/s3file/AbC/a\\b", "tmp/s3file/AbC/a\u{0}", "tmp/s3file/AbC/a\nb",
+        "", "tmp/s3file/AbC", "tmp/s3file/AbC/", "tmp/s3file/AbCX/x", "tmp/s3file/AbC/a/b", "tmp/s3file/AbC/../x",
+        "tmp/s3file/AbC/..",
+        "tmp/s3file/AbC/.", "tmp/s3file//AbC/x", "/tmp/s3file/AbC/x", "tmp/s3file/AbC/a\\b", "tmp/s3file/AbC/a\u{0}",
+        "tmp/s3file/AbC/a\nb",
         "tmp/s3file/AbC/a\u{85}b", "tmp/s3file/abc/x", "other/x",
     ])
     func `anything else is refused`(key: String) {

@@ -32,7 +32,12 @@ import Testing
         try await Storeroom.with { here in
             _ = try await here.upload("verified", key: "docs/x.txt")
             let job = try await here.claim().job
-            _ = try await here.s3.putObject(bucket: Storeroom.bucket, key: job.tmpKey, body: ByteBuffer(string: "swapped!"), contentType: "text/plain")
+            _ = try await here.s3.putObject(
+                bucket: Storeroom.bucket,
+                key: job.tmpKey,
+                body: ByteBuffer(string: "swapped!"),
+                contentType: "text/plain"
+            )
             let outcome = await here.mover().move(job)
             #expect(outcome == Mover.sourceChanged)
             let keys = try await here.keys(prefix: "docs/")
@@ -53,7 +58,12 @@ import Testing
     @Test func `somebody else's object at the destination is not overwritten`() async throws {
         try await Storeroom.with { here in
             _ = try await here.upload("mine", key: "docs/x.txt")
-            _ = try await here.s3.putObject(bucket: Storeroom.bucket, key: "docs/x.txt", body: ByteBuffer(string: "theirs"), contentType: "text/plain")
+            _ = try await here.s3.putObject(
+                bucket: Storeroom.bucket,
+                key: "docs/x.txt",
+                body: ByteBuffer(string: "theirs"),
+                contentType: "text/plain"
+            )
             let outcome = await here.mover().move(try await here.claim().job)
             guard case .failed(code: "destination_exists", _) = outcome else { throw Unexpected(outcome) }
             let left = try await here.text(at: "docs/x.txt")
@@ -79,7 +89,10 @@ import Testing
     @Test func `a copy whose answer is lost is looked up, not repeated`() async throws {
         let copies = Mutex(0)
         let faults = Faults(losesReply: { operation in
-            operation.isCopy && copies.withLock { $0 += 1; return true }
+            operation.isCopy
+                && copies.withLock {
+                    $0 += 1; return true
+                }
         })
         try await Storeroom.with(faults: faults) { here in
             _ = try await here.upload("once", key: "docs/x.txt")

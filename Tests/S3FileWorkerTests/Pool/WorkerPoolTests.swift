@@ -38,7 +38,9 @@ import Testing
             let expected = ids
             try await self.withPool(here) { _ in
                 try await eventually("all are stored and nothing is left in tmp") {
-                    let stored = try await here.queue.client.query("select count(*) as n from s3file.upload where state = 2 and tmp_deleted")
+                    let stored = try await here.queue.client.query(
+                        "select count(*) as n from s3file.upload where state = 2 and tmp_deleted"
+                    )
                     return try stored[0]["n", Int64.self] == Int64(expected.count)
                 }
             }

@@ -9,7 +9,12 @@ import Testing
 
 @Suite struct SweeperTests {
     private func put(_ here: Storeroom, _ key: String) async throws {
-        _ = try await here.s3.putObject(bucket: Storeroom.bucket, key: key, body: ByteBuffer(string: "12345"), contentType: "text/plain")
+        _ = try await here.s3.putObject(
+            bucket: Storeroom.bucket,
+            key: key,
+            body: ByteBuffer(string: "12345"),
+            contentType: "text/plain"
+        )
     }
 
     @Test func `stale tmp objects go, page by page; live, young and other objects stay`() async throws {
@@ -35,7 +40,9 @@ import Testing
         try await Storeroom.with { here in
             let keys = ["tmp/s3file/f/../../../x", "tmp/s3file/f//y", "tmp/s3file/100%.txt", "tmp/s3file/a&b<c>"]
             for key in keys { try await self.put(here, key) }
-            let summary = try await Sweeper(connections: here.connections, logger: .quiet).sweep(now: Date().addingTimeInterval(25 * 3600))
+            let summary = try await Sweeper(connections: here.connections, logger: .quiet).sweep(
+                now: Date().addingTimeInterval(25 * 3600)
+            )
             #expect(summary.deleted == keys.count && summary.failed == 0)
             let left = try await here.keys()
             #expect(left.isEmpty)
