@@ -11,12 +11,13 @@ import Synchronization
 
 /// The command that a development server is for: an app, or a test run.
 ///
-/// It gets a process group of its own, so that Ctrl-C in the terminal reaches it once, in its turn, by us; and no standard input,
-/// which a background group may not read.
+/// It gets a session of its own, so that Ctrl-C in the terminal reaches it once, in its turn, by us; and no standard input, which
+/// it could not read without a terminal.
 final class ChildProcess: Service {
     private let command: [String]
     private let environment: [String: String?]
     private let prerequisite: LoopbackPort?
+    private let session = Mutex<ProcessSession?>(nil)
     private let status = Mutex<TerminationStatus?>(nil)
 
     /// - Parameters:
@@ -42,7 +43,7 @@ final class ChildProcess: Service {
 
     func run() async throws {
         var options = PlatformOptions()
-        options.processGroupID = 0
+        options.createSession = true
         options.teardownSequence = [.send(signal: .terminate, toProcessGroup: true, allowedDurationToNextStep: .seconds(30))]
         let overrides = self.environment.map { (Environment.Key(stringLiteral: $0.key), $0.value) }
         let name = self.command[0]
@@ -52,26 +53,29 @@ final class ChildProcess: Service {
             environment: .inherit.updating(Dictionary(uniqueKeysWithValues: overrides)),
             platformOptions: options
         )
+        let result: Result<Void, any Error>
         do {
             try await cancelWhenGracefulShutdown {
                 try await self.prerequisite?.answers()
-                let result = try await Subprocess.run(
+                let run = try await Subprocess.run(
                     configuration,
                     input: .none,
                     output: .currentStandardOutput,
                     error: .currentStandardError
                 ) { execution in
-                    execution.processIdentifier.value
+                    self.session.withLock { $0 = ProcessSession(leader: execution.processIdentifier.value) }
                 }
-                // What it has started and left behind must not outlive us.
-                kill(-result.closureResult, SIGKILL)
                 guard !Task.isCancelled else { return }
-                self.status.withLock { $0 = result.terminationStatus }
+                self.status.withLock { $0 = run.terminationStatus }
             }
+            result = .success(())
         } catch is CancellationError {
-            return
+            result = .success(())
         } catch let error as SubprocessError {
-            throw DevelopmentError(code: .commandFailed, message: "Cannot run `\(name)`: \(error)")
+            result = .failure(DevelopmentError(code: .commandFailed, message: "Cannot run `\(name)`: \(error)"))
         }
+        // What it has started and left behind must not outlive us.
+        await self.session.withLock { $0 }?.end()
+        try result.get()
     }
 }

@@ -91,6 +91,17 @@ struct DevCommandTests {
         }
     }
 
+    @Test("ends what its command has left behind in a process group of its own")
+    func stragglers() async throws {
+        try await withTemporaryFolder { folder in
+            // `timeout` makes itself a group.
+            let script = "cd '\(folder.path)'; timeout 600 sleep 600 & sleep 0.2; exit 3"
+            let result = try await Self.dev(in: folder, ["sh", "-c", script])
+            #expect(result.exitCode == 3)
+            #expect(try Self.processes(of: folder) == [])
+        }
+    }
+
     @Test("works in a folder whose path is longer than a socket's may be, and has characters that a URL escapes")
     func longPath() async throws {
         try await withTemporaryFolder { folder in
