@@ -23,8 +23,16 @@ package struct Verification: Sendable {
         let posted = try PostedField.read(form, fields: fields)
         for entry in posted { try self.checkKeys(of: entry, subject: subject, now: now) }
         var result: [String: [UploadPromise]] = [:]
+        var count = 0
         for entry in posted {
-            result[entry.field.name] = try await self.promises(of: entry, subject: subject, now: now, existing: existing)
+            result[entry.field.name] = try await self.promises(
+                of: entry,
+                after: count,
+                subject: subject,
+                now: now,
+                existing: existing
+            )
+            count += entry.files.count
         }
         return result
     }
@@ -86,6 +94,7 @@ package struct Verification: Sendable {
 
     private func promises(
         of posted: PostedField,
+        after count: Int,
         subject: String?,
         now: Date,
         existing: @escaping @Sendable (String) async throws -> UploadPromise?
@@ -97,7 +106,7 @@ package struct Verification: Sendable {
                 while next < min(self.concurrentHeads, posted.files.count) {
                     let index = next
                     group.addTask {
-                        (index, try await self.promise(posted.files[index], index, posted.field, subject, now, existing))
+                        (index, try await self.promise(posted.files[index], count + index, posted.field, subject, now, existing))
                     }
                     next += 1
                 }
@@ -106,7 +115,10 @@ package struct Verification: Sendable {
                     if next < posted.files.count {
                         let index = next
                         group.addTask {
-                            (index, try await self.promise(posted.files[index], index, posted.field, subject, now, existing))
+                            (
+                                index,
+                                try await self.promise(posted.files[index], count + index, posted.field, subject, now, existing)
+                            )
                         }
                         next += 1
                     }
