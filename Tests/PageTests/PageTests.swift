@@ -1,4 +1,5 @@
 import Foundation
+import S3
 import TestEnvironment
 import Testing
 
@@ -32,22 +33,21 @@ struct PageTests {
     @Test("every legal file name, two files of one name and an empty file arrive in one form, each with its own bytes")
     func fileNames() async throws {
         try await GalleryPage.with { page, folder in
-            let names = ["100%.txt", "a%20b.txt", "a&b<c>.txt", "ünï 文.txt"]
-            var files = try names.map { try SampleFile($0, in: folder, text: "the content of \($0)\n") }
-            files.append(try SampleFile("same.txt", in: folder.appendingPathComponent("first"), text: "first"))
-            files.append(try SampleFile("same.txt", in: folder.appendingPathComponent("second"), text: "second"))
-            files.append(try SampleFile("empty.bin", in: folder, text: ""))
-            try await page.choose(files.map(\.url), in: "documents")
-            #expect(try await page.rows().count == files.count)
-            try await page.submit()
-            let stored = try await page.stored(files.count)
-            #expect(Set(stored.map(\.link)).count == files.count)
-            var arrived: [String] = []
-            for upload in stored {
-                arrived.append("\(upload.name): \(String(decoding: try await page.bytes(at: upload.link), as: UTF8.self))")
+            try await Self.uploadEveryName(page, folder)
+        }
+    }
+
+    @Test("the same, with nothing but settings changed, on Ceph RGW", .enabled(if: TestStore.isAvailable, "\(TestStore.missing)"))
+    func fileNamesOnCeph() async throws {
+        try await TestStore.withBucket { client, bucket in
+            try await client.putBucketCORS(bucket, rules: [S3CORSRule(allowedOrigins: ["*"], allowedMethods: ["POST", "GET"])])
+            let settings = [
+                "AWS_ENDPOINT_URL_S3": try #require(TestStore.endpoint), "AWS_ACCESS_KEY_ID": TestStore.accessKeyID,
+                "AWS_SECRET_ACCESS_KEY": TestStore.secretAccessKey, "S3FILE_BUCKET": bucket,
+            ]
+            try await GalleryPage.with(environment: settings) { page, folder in
+                try await Self.uploadEveryName(page, folder)
             }
-            #expect(arrived.sorted() == files.map { "\($0.name): \(String(decoding: $0.bytes, as: UTF8.self))" }.sorted())
-            #expect(try await page.browser.complaints() == [])
         }
     }
 
@@ -151,6 +151,25 @@ struct PageTests {
             try await page.browser.screenshot("3-after")
             #expect(stored.map(\.name).sorted() == ["100%.txt", "holiday film.mp4", "holiday.png", "ünï 文.txt"])
         }
+    }
+
+    private static func uploadEveryName(_ page: GalleryPage, _ folder: URL) async throws {
+        let names = ["100%.txt", "a%20b.txt", "a&b<c>.txt", "ünï 文.txt"]
+        var files = try names.map { try SampleFile($0, in: folder, text: "the content of \($0)\n") }
+        files.append(try SampleFile("same.txt", in: folder.appendingPathComponent("first"), text: "first"))
+        files.append(try SampleFile("same.txt", in: folder.appendingPathComponent("second"), text: "second"))
+        files.append(try SampleFile("empty.bin", in: folder, text: ""))
+        try await page.choose(files.map(\.url), in: "documents")
+        #expect(try await page.rows().count == files.count)
+        try await page.submit()
+        let stored = try await page.stored(files.count)
+        #expect(Set(stored.map(\.link)).count == files.count)
+        var arrived: [String] = []
+        for upload in stored {
+            arrived.append("\(upload.name): \(String(decoding: try await page.bytes(at: upload.link), as: UTF8.self))")
+        }
+        #expect(arrived.sorted() == files.map { "\($0.name): \(String(decoding: $0.bytes, as: UTF8.self))" }.sorted())
+        #expect(try await page.browser.complaints() == [])
     }
 
     /// A port where nobody listens.
