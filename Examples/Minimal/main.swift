@@ -11,7 +11,8 @@ struct AppContext: S3FileRequestContext {
 }
 
 let report = UploadField("report", uploadTo: "reports/%Y/%m/", accept: [.pdf], maximumSize: .gigabytes(2))
-let uploads = try Uploads(reader: ConfigReader(provider: EnvironmentVariablesProvider()), logger: Logger(label: "app"))
+let config = ConfigReader(provider: EnvironmentVariablesProvider())
+let uploads = try Uploads(reader: config, logger: Logger(label: "app"))
 let router = Router(context: AppContext.self)
 UploadRoutes(uploads: uploads).add(to: router)  // script, stylesheet, status API
 
@@ -25,6 +26,7 @@ router.group().add(middleware: S3FileMiddleware(uploads: uploads, fields: [repor
         context.uploads["report"].map { "\($0.filename) will be at \($0.key ?? "")\n" }.joined()
     }
 
-var app = Application(router: router)
+let address = BindAddress.hostname("127.0.0.1", port: config.int(forKey: "s3file.port", default: 8080))
+var app = Application(router: router, configuration: .init(address: address))
 app.addServices(uploads)
 try await app.runService()
