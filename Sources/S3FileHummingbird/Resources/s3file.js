@@ -227,9 +227,9 @@ const post = (entry) =>
   new Promise((resolve, reject) => {
     const request = new XMLHttpRequest()
     let watchdog
-    const alive = () => {
+    const alive = (patience = STALL) => {
       clearTimeout(watchdog)
-      watchdog = setTimeout(entry.abort, STALL)
+      watchdog = setTimeout(entry.abort, patience)
     }
     const refuse = (code, message, again) => reject({ code, message, again })
     entry.abort = () => request.abort()
@@ -245,10 +245,7 @@ const post = (entry) =>
       else refuse(code, text('Message'), status >= 500 || code === 'RequestTimeout')
     }
     // All bytes are sent; the store may be silent while it writes them down.
-    request.upload.onload = () => {
-      clearTimeout(watchdog)
-      watchdog = setTimeout(entry.abort, SILENCE)
-    }
+    request.upload.onload = () => alive(SILENCE)
     request.onerror = request.onabort = () => refuse('NetworkError', '', true)
     request.onloadend = () => clearTimeout(watchdog)
     request.open('POST', entry.picker.input.dataset.url)
@@ -425,10 +422,8 @@ class S3FileStatus extends HTMLElement {
   async look(signal) {
     const response = await fetch(this.getAttribute('src'), { signal }).catch(() => 0)
     if (!response || response.status >= 500 || response.status === 429) return false
-    if (response.ok) {
-      const upload = await response.json().catch(() => 0)
-      return upload ? this.show(upload) : false
-    }
+    const upload = response.ok && (await response.json().catch(() => 0))
+    if (response.ok) return upload ? this.show(upload) : false
     this.dataset.state = 'unknown'
     this.append(make('p', 's3file-state', 'This upload cannot be shown. Reload the page.'))
     return true
