@@ -142,6 +142,15 @@ let package = Package(
             name: "Gallery",
             dependencies: ["S3File", "S3FileHummingbird", configuration, hummingbird, logging, mustache],
             path: "Examples/Gallery",
+            exclude: ["Screenshots"],
+            packageAccess: false,
+            swiftSettings: swiftSettings
+        ),
+        // The README's program, so that it compiles.
+        .executableTarget(
+            name: "Minimal",
+            dependencies: ["S3File", "S3FileHummingbird", configuration, hummingbird, logging],
+            path: "Examples/Minimal",
             packageAccess: false,
             swiftSettings: swiftSettings
         ),

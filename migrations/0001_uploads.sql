@@ -53,7 +53,7 @@ create table s3file.upload (
     constraint upload_state_known check (state between 0 and 5),
     constraint upload_finished_has_time check ((state >= 2) = (finished_at is not null)),
     constraint upload_moving_has_worker check ((state = 1) = (worker is not null)),
-    constraint upload_attempt_range check (attempt >= 0 and max_attempts between 1 and 1000),
+    constraint upload_attempt_range check (attempt >= 0 and max_attempts >= 1),
     constraint upload_field_length check (octet_length(field) <= 64),
     constraint upload_owner_length check (octet_length(owner) <= 255),
     constraint upload_filename_length check (octet_length(filename) <= 1024),
@@ -137,8 +137,11 @@ $$;
 --       bucket => 'media', tmp_key => 'tmp/s3file/Zk…/x.pdf', etag => '"9e10…"', size => 123, key => 'reports/x.pdf',
 --       content_type => 'application/pdf', filename => 'x.pdf', owner => 'user-42');
 --
--- Safe to repeat: the tmp key is the idempotency key. A cancelled upload whose tmp object is still there is queued again.
+-- Safe to repeat: the tmp key is the idempotency key. A cancelled or failed upload whose tmp object is still there is queued again.
 -- If the wished key is taken, a suffix is added: read the final one from the result.
+--
+-- Refused with an error, so that a transaction of many is all or none: insufficient_privilege (42501), claimed by another owner;
+-- SF409, other bytes lie under this tmp key by now; SF410, the tmp object was removed.
 create function s3file.enqueue(
     bucket text, tmp_key text, etag text, size bigint, key text,
     content_type text default 'application/octet-stream', filename text default null,
@@ -182,13 +185,23 @@ begin
                 raise exception 's3file.enqueue: this tmp key was claimed by another owner'
                     using errcode = 'insufficient_privilege', hint = 'Upload the file again.';
             end if;
+            if existing.state = 5 or (existing.state in (3, 4) and existing.tmp_deleted) then
+                raise exception 's3file.enqueue: this tmp object waited too long and was removed'
+                    using errcode = 'SF410', hint = 'Upload the file again.';
+            end if;
             is_new := false;
-            if existing.state = 4 and not existing.tmp_deleted then
+            if existing.state in (3, 4) then
+                -- The attempt only ever grows: it fences what is still on its way from an earlier one.
                 update s3file.upload u
-                   set state = 0, run_at = due, attempt = 0, cancel_requested = false, finished_at = null, updated_at = now(),
-                       error_code = null, error_message = null, error_retryable = null
+                   set state = 0, run_at = due, max_attempts = least(u.attempt + 12, 32767), cancel_requested = false,
+                       finished_at = null, updated_at = now(), error_code = null, error_message = null, error_retryable = null,
+                       etag = enqueue.etag, version_id = enqueue.version_id, size = enqueue.size, filename = name,
+                       content_type = enqueue.content_type
                  where u.id = existing.id;
                 existing.state := 0;
+            elsif btrim(existing.etag, '"') <> btrim(enqueue.etag, '"') then
+                raise exception 's3file.enqueue: other bytes lie under this tmp key than those that were enqueued before'
+                    using errcode = 'SF409', hint = 'Upload the file again, under a key of its own.';
             end if;
             enqueue.id := existing.id;
             final_key := existing.key;

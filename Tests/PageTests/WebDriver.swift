@@ -16,6 +16,19 @@ struct Browser: Sendable {
 
     /// Starts a browser for the length of `body`.
     static func with<R: Sendable>(_ body: @Sendable (Browser) async throws -> R) async throws -> R {
+        // With port 0 the driver takes a free port of ::1 and then wants the same one of 127.0.0.1, which another program may have: it says
+        // so and ends, before anything else happens. Then it is asked for another.
+        for _ in 0..<4 {
+            do {
+                return try await Self.start(body)
+            } catch let error as ProgramError where error.description.contains("bind() failed: Address already in use") {
+                continue
+            }
+        }
+        return try await Self.start(body)
+    }
+
+    private static func start<R: Sendable>(_ body: @Sendable (Browser) async throws -> R) async throws -> R {
         // Without UTF-8, Chromium on Linux reads file names byte by byte.
         let (result, _) = try await Program.with("chromedriver", ["--port=0"], environment: ["LC_ALL": "C.UTF-8"]) { driver in
             let started = try await driver.line(containing: "started successfully on port")

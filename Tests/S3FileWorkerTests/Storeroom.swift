@@ -11,27 +11,44 @@ import Testing
 
 /// A bucket on a real server, the tables in a real Postgres, and what a worker is made of.
 struct Storeroom: Sendable {
-    static let bucket = "media"
-
     let connections: Connections
 
+    var bucket: String { self.connections.configuration.bucket }
     var s3: S3Client { self.connections.s3 }
     var queue: UploadQueue { self.connections.queue }
 
+    /// On the development server, which honours every condition that AWS documents.
     static func with<R: Sendable>(faults: Faults = Faults(), _ body: (Storeroom) async throws -> R) async throws -> R {
+        try await TestDevServer.run(configure: { $0.faults = faults }) { server in
+            try await self.with(bucket: server.bucket, endpoint: server.endpoint, credentials: server.credentials, body)
+        }
+    }
+
+    /// On Ceph 16, which ignores the conditions of a copy.
+    static func onCeph<R: Sendable>(_ body: (Storeroom) async throws -> R) async throws -> R {
+        try await TestStore.withBucket { _, bucket in
+            let credentials = S3Credentials(accessKeyID: TestStore.accessKeyID, secretAccessKey: TestStore.secretAccessKey)
+            return try await self.with(bucket: bucket, endpoint: TestStore.endpoint, credentials: credentials, body)
+        }
+    }
+
+    private static func with<R: Sendable>(
+        bucket: String,
+        endpoint: String?,
+        credentials: S3Credentials,
+        _ body: (Storeroom) async throws -> R
+    ) async throws -> R {
         try await withMigratedDatabase { _, url in
-            try await TestDevServer.run(bucket: Self.bucket, configure: { $0.faults = faults }) { server in
-                let configuration = try S3FileConfiguration(
-                    databaseURL: url,
-                    bucket: Self.bucket,
-                    endpointURL: server.endpoint,
-                    accessKeyID: server.credentials.accessKeyID,
-                    secretAccessKey: server.credentials.secretAccessKey,
-                    secrets: [S3FileConfiguration.developmentSecret]
-                )
-                return try await Connections.with(configuration, logger: .quiet) { connections in
-                    try await body(Storeroom(connections: connections))
-                }
+            let configuration = try S3FileConfiguration(
+                databaseURL: url,
+                bucket: bucket,
+                endpointURL: endpoint,
+                accessKeyID: credentials.accessKeyID,
+                secretAccessKey: credentials.secretAccessKey,
+                secrets: [S3FileConfiguration.developmentSecret]
+            )
+            return try await Connections.with(configuration, logger: .quiet) { connections in
+                try await body(Storeroom(connections: connections))
             }
         }
     }
@@ -42,7 +59,7 @@ struct Storeroom: Sendable {
     {
         let tmpKey = "tmp/s3file/f/\(UUID().uuidString)"
         let put = try await self.s3.putObject(
-            bucket: Self.bucket,
+            bucket: self.bucket,
             key: tmpKey,
             body: ByteBuffer(string: text),
             contentType: "text/html"
@@ -50,7 +67,7 @@ struct Storeroom: Sendable {
         let promise = UploadPromise(
             id: .version7(),
             field: "docs",
-            tmpBucket: Self.bucket,
+            tmpBucket: self.bucket,
             tmpKey: tmpKey,
             filename: filename,
             size: Int64(text.utf8.count),
@@ -64,12 +81,12 @@ struct Storeroom: Sendable {
     }
 
     func text(at key: String) async throws -> String {
-        let body = try await self.s3.getObject(bucket: Self.bucket, key: key)
+        let body = try await self.s3.getObject(bucket: self.bucket, key: key)
         return String(buffer: try await body.collect(upTo: 1 << 20))
     }
 
     func keys(prefix: String = "") async throws -> [String] {
-        try await self.s3.listObjects(bucket: Self.bucket, prefix: prefix).objects.map(\.key)
+        try await self.s3.listObjects(bucket: self.bucket, prefix: prefix).objects.map(\.key)
     }
 
     /// Claims the one job there is, under a lease of its own.

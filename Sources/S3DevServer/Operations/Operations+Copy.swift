@@ -69,7 +69,7 @@ extension Operations {
     func openCopySource(_ request: S3Request) async throws -> ObjectFile {
         let (bucket, key) = try self.copySource(request)
         let source = try await self.disk.run { try $0.object(bucket, key) }
-        try self.checkSourceConditions(request, source.record)
+        try Self.checkConditions(request, source.record, prefix: "x-amz-copy-source-", unmodified: Self.conditionFailed)
         return source
     }
 
@@ -91,32 +91,5 @@ extension Operations {
             throw invalid
         }
         return (bucket, try ObjectKey(Array(path[(slash + 1)...])))
-    }
-
-    /// https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html: an ETag that matches outweighs a date that does not.
-    private func checkSourceConditions(_ request: S3Request, _ record: ObjectRecord) throws(S3Error) {
-        let failed = S3Error(
-            .preconditionFailed,
-            status: 412,
-            message: "At least one of the pre-conditions you specified did not hold"
-        )
-        let modified = Int(record.modifiedDate.timeIntervalSince1970)
-        func date(_ name: String) -> Int? {
-            request.header(name).flatMap { Timestamp.parseHTTP($0) }.map { Int($0.timeIntervalSince1970) }
-        }
-        if let match = request.header("x-amz-copy-source-if-match") {
-            guard Self.matches(match, record.etag) else {
-                throw failed
-            }
-        } else if let limit = date("x-amz-copy-source-if-unmodified-since"), modified > limit {
-            throw failed
-        }
-        if let match = request.header("x-amz-copy-source-if-none-match") {
-            guard !Self.matches(match, record.etag) else {
-                throw failed
-            }
-        } else if let limit = date("x-amz-copy-source-if-modified-since"), modified <= limit {
-            throw failed
-        }
     }
 }

@@ -12,7 +12,11 @@ extension Operations {
         let key = try request.requireKey()
         let file = try await self.disk.run { try $0.object(bucket, key) }
         let record = file.record
-        try Self.checkReadConditions(request, record)
+        try Self.checkConditions(
+            request,
+            record,
+            unmodified: S3Error(.notModified, status: 304, message: "Not Modified")
+        )
         let range = try request.header("range").flatMap { try ByteRange.parse($0, size: record.size) }
         let bounds = range ?? 0..<record.size
 
@@ -67,41 +71,6 @@ extension Operations {
             headers.set("x-amz-meta-\(name)", value)
         }
         return headers
-    }
-
-    /// RFC 9110 section 13.2.2, in whose order S3 evaluates them too.
-    private static func checkReadConditions(_ request: S3Request, _ record: ObjectRecord) throws(S3Error) {
-        let failed = S3Error(
-            .preconditionFailed,
-            status: 412,
-            message: "At least one of the pre-conditions you specified did not hold"
-        )
-        let modified = Int(record.modifiedDate.timeIntervalSince1970)
-        func date(_ name: String) -> Int? {
-            request.header(name).flatMap { Timestamp.parseHTTP($0) }.map { Int($0.timeIntervalSince1970) }
-        }
-        if let match = request.header("if-match") {
-            guard Self.matches(match, record.etag) else {
-                throw failed
-            }
-        } else if let limit = date("if-unmodified-since"), modified > limit {
-            throw failed
-        }
-        if let match = request.header("if-none-match") {
-            if Self.matches(match, record.etag) {
-                throw S3Error(.notModified, status: 304, message: "Not Modified")
-            }
-        } else if let limit = date("if-modified-since"), modified <= limit {
-            throw S3Error(.notModified, status: 304, message: "Not Modified")
-        }
-    }
-
-    /// Whether a list of ETags, or `*`, holds this one.
-    static func matches(_ list: String, _ etag: String) -> Bool {
-        list.split(separator: ",").contains { item in
-            let item = item.drop { $0 == " " }
-            return item == "*" || ETag.unquoted(item) == etag
-        }
     }
 }
 

@@ -58,14 +58,7 @@ package final class Connections: Service {
         _ body: (Connections) async throws -> R
     ) async throws -> R {
         let connections = try Connections(configuration: configuration, logger: logger)
-        return try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await connections.run() }
-            let result: Result<R, any Error>
-            do { result = .success(try await body(connections)) } catch { result = .failure(error) }
-            group.cancelAll()
-            while !group.isEmpty { _ = try? await group.next() }
-            return try result.get()
-        }
+        return try await connections.whileRunning { try await body(connections) }
     }
 }
 

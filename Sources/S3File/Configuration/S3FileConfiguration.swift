@@ -88,6 +88,27 @@ public struct S3FileConfiguration: Sendable {
         self.location.isEmpty ? self.tmpPath : self.location + "/" + self.tmpPath
     }
 
+    /// Refuses to run with what everybody knows: the secret in this source, on any store but the development server's, and anything for
+    /// development in production.
+    ///
+    /// - Throws: ``ConfigurationError`` naming the setting.
+    package func refuseDevelopmentSettings() throws {
+        let isProduction = self.environment == .production
+        guard !isProduction || self.accessKeyID != Self.developmentAccessKeyID else {
+            throw ConfigurationError(
+                "AWS_ACCESS_KEY_ID is the development server's, and this is production: set that of your bucket"
+            )
+        }
+        let isKnown = { (secret: String) in
+            secret == Self.developmentSecret || (isProduction && secret.hasPrefix(Self.developmentSecretPrefix))
+        }
+        guard !self.secrets.contains(where: isKnown) || (!isProduction && self.accessKeyID == Self.developmentAccessKeyID) else {
+            throw ConfigurationError(
+                "S3FILE_SECRET is the development default, with which anybody can sign: set it to 48 random characters"
+            )
+        }
+    }
+
     private func validate() throws {
         guard CanonicalKey.isCanonical(self.tmpPath), self.tmpPath.utf8.count <= 256 else {
             throw ConfigurationError("S3FILE_TMP_PATH must be a folder such as tmp/s3file, without a slash at either end")

@@ -21,6 +21,16 @@ package enum Filename {
         return result.isEmpty || result.allSatisfy({ $0 == "." }) ? "file" : result
     }
 
+    /// The key with `_` and 7 random characters before its extension, as Django names a file whose name is taken.
+    package static func alternative(toKey key: String) -> String {
+        let suffix = String(
+            (0..<7).compactMap { _ in "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789".randomElement() }
+        )
+        let nameStart = key.lastIndex(of: "/").map { key.index(after: $0) } ?? key.startIndex
+        guard let dot = key[nameStart...].lastIndex(of: "."), dot > nameStart else { return "\(key)_\(suffix)" }
+        return "\(key[..<dot])_\(suffix)\(key[dot...])"
+    }
+
     /// `\w` of Python's `re`: letters and digits of any script, marks that belong to letters, and `_`.
     private static func isWord(_ scalar: Unicode.Scalar) -> Bool {
         if scalar == "_" { return true }

@@ -9,6 +9,7 @@ package struct Verification: Sendable {
     let s3: S3Client
     let bucket: String
     let location: String
+    let tmpPrefix: String
     /// A form may carry many files; S3 is asked about this many at a time.
     let concurrentHeads = 8
 
@@ -23,14 +24,24 @@ package struct Verification: Sendable {
         let posted = try PostedField.read(form, fields: fields)
         for entry in posted { try self.checkKeys(of: entry, subject: subject, now: now) }
         var result: [String: [UploadPromise]] = [:]
+        var count = 0
         for entry in posted {
-            result[entry.field.name] = try await self.promises(of: entry, subject: subject, now: now, existing: existing)
+            result[entry.field.name] = try await self.promises(
+                of: entry,
+                after: count,
+                subject: subject,
+                now: now,
+                existing: existing
+            )
+            count += entry.files.count
         }
         return result
     }
 
     /// Every key must be canonical, lie directly in the folder of one of the posted tickets, and be named once.
     private func checkKeys(of posted: PostedField, subject: String?, now: Date) throws(UploadError) {
+        // An input that nobody touched says nothing, however old its ticket is.
+        guard !posted.files.isEmpty else { return }
         let field = posted.field
         var tickets: [Ticket] = []
         for token in posted.tickets.prefix(field.maximumCount) {
@@ -75,6 +86,13 @@ package struct Verification: Sendable {
                 "This form belongs to another page or an older version. Reload the page and choose the file again."
             )
         }
+        // Whoever can sign could name any folder: only that of tmp objects is one to take files from.
+        guard ticket.folder.utf8.starts(with: (self.tmpPrefix + "/").utf8) else {
+            throw refusal(
+                .invalidTicket,
+                "This form was changed on its way. Reload the page, choose the file again and send the form."
+            )
+        }
         guard ticket.subject == Ticket.digest(ofSubject: subject) else {
             throw refusal(
                 .invalidTicket,
@@ -86,6 +104,7 @@ package struct Verification: Sendable {
 
     private func promises(
         of posted: PostedField,
+        after count: Int,
         subject: String?,
         now: Date,
         existing: @escaping @Sendable (String) async throws -> UploadPromise?
@@ -97,7 +116,7 @@ package struct Verification: Sendable {
                 while next < min(self.concurrentHeads, posted.files.count) {
                     let index = next
                     group.addTask {
-                        (index, try await self.promise(posted.files[index], index, posted.field, subject, now, existing))
+                        (index, try await self.promise(posted.files[index], count + index, posted.field, subject, now, existing))
                     }
                     next += 1
                 }
@@ -106,7 +125,10 @@ package struct Verification: Sendable {
                     if next < posted.files.count {
                         let index = next
                         group.addTask {
-                            (index, try await self.promise(posted.files[index], index, posted.field, subject, now, existing))
+                            (
+                                index,
+                                try await self.promise(posted.files[index], count + index, posted.field, subject, now, existing)
+                            )
                         }
                         next += 1
                     }
@@ -172,7 +194,8 @@ package struct Verification: Sendable {
         let context = UploadTo.Context(id: id, field: field.name, owner: subject, filename: file.filename, date: now)
         let folder = [self.location, field.uploadTo.folder(for: context)].filter { !$0.isEmpty }.joined(separator: "/")
         let key = (folder.isEmpty ? "" : folder + "/") + Filename.sanitised(file.filename)
-        guard CanonicalKey.isCanonical(key) else {
+        // Below the tmp prefix it would be swept away.
+        guard CanonicalKey.isCanonical(key), !key.utf8.starts(with: (self.tmpPrefix + "/").utf8) else {
             throw refusal(
                 .invalidDestination,
                 "The server has no valid place for this file. The administrator must check upload_to."
@@ -189,7 +212,18 @@ package struct Verification: Sendable {
             etag: head.etag,
             versionID: head.versionID,
             owner: subject,
-            requestedKey: key
+            requestedKey: try await self.freeKey(key)
         )
+    }
+
+    /// The key, or another near it when an object lies there that no upload of ours reserved: nothing is overwritten. Between uploads the
+    /// record decides.
+    private func freeKey(_ key: String) async throws -> String {
+        do {
+            _ = try await self.s3.headObject(bucket: self.bucket, key: key)
+            return Filename.alternative(toKey: key)
+        } catch let error as S3Error where error.code == .noSuchKey || error.code == .notFound {
+            return key
+        }
     }
 }

@@ -24,7 +24,8 @@ extension UploadQueue {
              where j.id = any(array(select id from due))
             returning j.id, j.attempt, j.max_attempts, j.filename, j.content_type, j.size, j.tmp_bucket, j.tmp_key, j.etag,
                       j.version_id, j.bucket, j.key
-            """
+            """,
+            timeout: .after(.seconds(5))
         ).map { row in
             Job(
                 id: try row["id", UUID.self],

@@ -8,7 +8,9 @@ extension UploadQueue {
     package func enqueue(_ promises: [UploadPromise], hold: Duration?, now: Date = Date()) async throws -> [Upload] {
         guard !promises.isEmpty else { return [] }
         let seconds = hold.map { Double($0.components.seconds) }
-        var statements = promises.map { promise -> SQL in
+        // In the order of their keys: two forms that wish for the same keys wait for one another in one order, and not for ever.
+        let ordered = Self.inEnqueueOrder(promises)
+        var statements = ordered.map { promise -> SQL in
             """
             select * from s3file.enqueue(
                 bucket => \(promise.tmpBucket), tmp_key => \(promise.tmpKey), etag => \(promise.etag), size => \(promise.size),
@@ -32,6 +34,11 @@ extension UploadQueue {
         return try results[results.count - 1].map(Upload.init(row:))
     }
 
+    /// The order in which promises are written, so that the place of a refused one can be told.
+    package static func inEnqueueOrder(_ promises: [UploadPromise]) -> [UploadPromise] {
+        promises.sorted { Array($0.requestedKey.utf8).lexicographicallyPrecedes(Array($1.requestedKey.utf8)) }
+    }
+
     /// Lets workers take held uploads now. One whose hold a failed post of the same form gave up meanwhile is queued again.
     package func release(_ ids: [UUID]) async throws {
         _ = try await self.client.query(
@@ -43,12 +50,13 @@ extension UploadQueue {
         )
     }
 
-    /// Gives up held uploads, so that the form can be posted again. One that was released before stays as it is.
+    /// Gives up held uploads, so that the form can be posted again. One that was released before stays as it is, also one that is
+    /// released while this waits for its row: hence the clock, not the time at which the statement began.
     package func cancelHeld(_ ids: [UUID]) async throws {
         _ = try await self.client.query(
             """
             update s3file.upload set state = 4, finished_at = now(), updated_at = now()
-             where id = any(\(ids)::uuid[]) and state = 0 and attempt = 0 and run_at > now()
+             where id = any(\(ids)::uuid[]) and state = 0 and attempt = 0 and run_at > clock_timestamp()
             """
         )
     }

@@ -1,3 +1,4 @@
+package import Foundation
 import Postgres
 
 extension UploadQueue {
@@ -30,7 +31,9 @@ extension UploadQueue {
                set seen_at = now(), expires_at = now() + make_interval(secs => \(Self.seconds(Self.leaseDuration)))
              where id = \(worker) and expires_at > now()
             returning 1 as alive
-            """
+            """,
+            // One dead connection must not cost the lease: the next beat takes another.
+            timeout: .after(.seconds(3))
         )
         return !rows.isEmpty
     }
@@ -38,6 +41,21 @@ extension UploadQueue {
     /// Ends the lease. Jobs that it still holds are free at once.
     package func unregister(worker: Int64) async throws {
         _ = try await self.client.query("delete from s3file.worker where id = \(worker)")
+    }
+
+    /// Puts back what this worker holds by the record, and does not know of: the reply to its claim, or the settle of it, was lost.
+    ///
+    /// - Parameter inFlight: all that it does know of.
+    package func giveBackUnknown(worker: Int64, inFlight: [UUID]) async throws -> Int {
+        try await self.client.query(
+            """
+            update s3file.upload
+               set state = case when cancel_requested then 4 else 0 end, worker = null, run_at = now(), updated_at = now(),
+                   finished_at = case when cancel_requested then now() end
+             where state = 1 and worker = \(worker) and id <> all(\(inFlight)::uuid[])
+            """,
+            timeout: .after(.seconds(5))
+        ).affected
     }
 
     /// Takes the jobs of dead workers back into the queue; those that have used up their attempts end as failed.

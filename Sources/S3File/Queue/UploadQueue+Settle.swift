@@ -7,6 +7,9 @@ package enum Outcome: Sendable, Equatable {
     case stored(etag: String, versionID: String?)
     /// Another attempt may help, after `delay` or the queue's own backoff.
     case retry(code: String, message: String, delay: Duration?)
+    /// The store refuses this worker, whatever the file: credentials, rights, or the bucket itself. The file waits until somebody has mended
+    /// it, and it costs no attempt.
+    case parked(code: String, message: String)
     /// No attempt will help.
     case failed(code: String, message: String)
     /// Stopped before it was decided: the attempt is given back, as if it had not been claimed.
@@ -35,6 +38,9 @@ extension UploadQueue {
             case .retry(let errorCode, let errorMessage, let after):
                 states.append(UploadStatus.queued.state)
                 (delay, code, message) = (after.map(Self.seconds), errorCode, errorMessage)
+            case .parked(let errorCode, let errorMessage):
+                states.append(Self.parked)
+                (delay, code, message) = (Self.seconds(Self.parkingTime), errorCode, errorMessage)
             case .failed(let errorCode, let errorMessage):
                 states.append(UploadStatus.failed.state)
                 (code, message) = (errorCode, errorMessage)
@@ -51,20 +57,21 @@ extension UploadQueue {
             """
             update s3file.upload j
                set state = case
-                       when t.outcome in (0, \(Self.givenBack)) and j.cancel_requested then 4
+                       when t.outcome not in (2, 3) and j.cancel_requested then 4
                        when t.outcome = 0 and j.attempt >= j.max_attempts then 3
-                       when t.outcome = \(Self.givenBack) then 0
+                       when t.outcome in (\(Self.givenBack), \(Self.parked)) then 0
                        else t.outcome end,
                    finished_at = case
                        when t.outcome in (2, 3) or j.cancel_requested or (t.outcome = 0 and j.attempt >= j.max_attempts) then now() end,
-                   attempt = case when t.outcome = \(Self.givenBack) then j.attempt - 1 else j.attempt end,
+                   max_attempts = case
+                       when t.outcome in (\(Self.givenBack), \(Self.parked)) then least(j.max_attempts + 1, 32767) else j.max_attempts end,
                    run_at = case
-                       when t.outcome = 0 then now() + make_interval(secs =>
+                       when t.outcome in (0, \(Self.parked)) then now() + make_interval(secs =>
                            coalesce(t.delay, least(power(j.attempt, 4), 3600) * (0.9 + 0.2 * random())))
                        when t.outcome = \(Self.givenBack) then now()
                        else j.run_at end,
                    worker = null, updated_at = now(),
-                   error_code = t.code, error_message = t.message, error_retryable = case when t.code is not null then t.outcome = 0 end,
+                   error_code = t.code, error_message = t.message, error_retryable = case when t.code is not null then t.outcome <> 3 end,
                    stored_etag = t.etag, stored_version_id = t.version
               from unnest(\(outcomes.map(\.job.id))::uuid[], \(outcomes.map(\.job.attempt))::smallint[], \(states)::smallint[],
                           \(delays)::float8[], \(codes)::text[], \(messages)::text[], \(etags)::text[], \(versions)::text[])
@@ -72,7 +79,8 @@ extension UploadQueue {
              where j.id = any(\(outcomes.map(\.job.id))::uuid[]) and j.id = t.id
                and j.attempt = t.attempt and j.worker = \(worker) and j.state = 1
             returning j.id, j.state
-            """
+            """,
+            timeout: .after(.seconds(5))
         )
         var settled: [UUID: UploadStatus] = [:]
         for row in rows {
@@ -82,5 +90,11 @@ extension UploadQueue {
         return settled
     }
 
+    /// How long a parked upload waits for the store to be mended.
+    static let parkingTime = Duration.seconds(60)
+
+    // Outcomes that are no states. Both raise the limit and leave the attempt as it is: the attempt is the fencing token, and is never
+    // used twice.
     private static let givenBack: Int16 = 10
+    private static let parked: Int16 = 11
 }

@@ -42,10 +42,14 @@ extension UploadQueue {
         )
     }
 
+    /// For how long the only copy of a failed upload's bytes is kept.
+    package static let failedLifetime = Duration.seconds(7 * 86_400)
+
     /// Marks old tmp objects as expired before they are deleted, and tells which may be.
     ///
     /// A key that no upload ever claimed gets a row in status `expired`, so that a late form gets a clear answer instead of a lost
-    /// file; the unique key decides the race between the two. Keys of queued and moving uploads are left alone.
+    /// file; the unique key decides the race between the two. Keys of queued and moving uploads are left alone, those of failed ones for a
+    /// week, in which somebody may mend what was wrong; and stored files, wherever they lie.
     ///
     /// - Returns: the keys to delete.
     package func expire(tmpBucket: String, objects: [(key: String, size: Int64, etag: String)]) async throws -> [String] {
@@ -62,8 +66,10 @@ extension UploadQueue {
                 select s3file.uuid_v7(), 5, regexp_replace(key, '^.*/', ''), 'application/octet-stream', size, \(tmpBucket), key, etag, true,
                        \(tmpBucket), now(), 'expired', 'No form claimed this file in time, and it was removed.', false
                   from stale
+                 where not exists (select from s3file.upload d where d.bucket = \(tmpBucket) and d.key = stale.key)
                 on conflict (tmp_bucket, tmp_key) do update set tmp_deleted = true
                  where u.state not in (0, 1)
+                   and not (u.state = 3 and u.finished_at > now() - make_interval(secs => \(Self.seconds(Self.failedLifetime))))
                 returning u.tmp_key)
             select tmp_key from marked
             """

@@ -30,6 +30,8 @@ public struct UploadError: Error, Sendable, CustomStringConvertible {
         public static let wrongType = Code("wrong_type")
         /// The file was posted before by somebody else.
         public static let claimedByAnother = Code("claimed_by_another")
+        /// Other bytes lie under the key by now than those that were sent before.
+        public static let replaced = Code("replaced")
         /// The file waited too long for its form and was removed.
         public static let expired = Code("expired")
         /// S3 refuses the server: a configuration error.
@@ -66,6 +68,7 @@ public struct UploadError: Error, Sendable, CustomStringConvertible {
         switch self.code {
         case .unknownField, .malformedForm: 400
         case .invalidTicket, .invalidKey, .claimedByAnother: 403
+        case .replaced: 409
         case .expired, .expiredTicket: 410
         case .formTooLarge, .tooLarge: 413
         case .wrongType: 415

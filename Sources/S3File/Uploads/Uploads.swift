@@ -24,6 +24,7 @@ public final class Uploads: Service {
 
     /// - Throws: ``ConfigurationError`` when a setting is missing or wrong.
     public init(configuration: S3FileConfiguration, logger: Logger) throws {
+        try configuration.refuseDevelopmentSettings()
         self.configuration = configuration
         self.keys = try SigningKeys(secrets: configuration.secrets)
         self.statusTokens = StatusToken(keys: self.keys)
@@ -119,7 +120,8 @@ public final class Uploads: Service {
             keys: self.keys,
             s3: self.connections.s3,
             bucket: bucket,
-            location: self.configuration.location
+            location: self.configuration.location,
+            tmpPrefix: self.configuration.tmpPrefix
         )
         return try await verification.promises(in: form, fields: fields, subject: subject) { key in
             try await queue.promise(tmpBucket: bucket, tmpKey: key, owner: subject)
@@ -135,26 +137,8 @@ public final class Uploads: Service {
         let uploads: [Upload]
         do {
             uploads = try await self.connections.queue.enqueue(promises, hold: hold)
-        } catch let error as PostgresError where error.sqlState == "42501" {
-            throw UploadError(
-                .claimedByAnother,
-                message: "This file was sent before by another user or session. Upload it again.",
-                underlying: error
-            )
         } catch {
-            throw UploadError(
-                .databaseUnavailable,
-                message: "The file arrived, but could not be recorded just now. Send the form again in a moment.",
-                underlying: error
-            )
-        }
-        if let expired = uploads.first(where: { $0.status == .expired || $0.status == .cancelled }) {
-            throw UploadError(
-                .expired,
-                field: expired.field,
-                filename: expired.filename,
-                message: "\"\(expired.filename)\" waited too long and was removed. Choose it again and send the form."
-            )
+            throw UploadError(enqueuing: promises, error)
         }
         if hold == nil { self.wakeUp.request() }
         return uploads

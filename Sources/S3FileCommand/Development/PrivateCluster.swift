@@ -171,7 +171,10 @@ struct PrivateCluster: Service {
 
     private func failure(_ what: String, log: String?) -> DevelopmentError {
         let lines = log?.split(separator: "\n").map(String.init) ?? []
-        let cause = lines.last { line in ["FATAL:", "PANIC:", "ERROR:", "error:"].contains { line.contains($0) } } ?? lines.last
+        // initdb ends by saying what it tidied up, which is no cause.
+        let cause =
+            lines.last { line in ["FATAL:", "PANIC:", "ERROR:", "error:", "denied"].contains { line.contains($0) } }
+            ?? lines.last { !$0.hasPrefix("initdb: removing") }
         let said = cause.map { ", saying “\($0)”" } ?? ""
         return DevelopmentError(
             code: .postgresFailed,

@@ -7,14 +7,7 @@ import S3File
 enum Database {
     static func with<R: Sendable>(_ url: String, logger: Logger, _ body: (PostgresClient) async throws -> R) async throws -> R {
         let client = PostgresClient(configuration: PostgresConfiguration(url: url), logger: logger)
-        return try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await client.run() }
-            let result: Result<R, any Error>
-            do { result = .success(try await body(client)) } catch { result = .failure(error) }
-            group.cancelAll()
-            while !group.isEmpty { _ = try? await group.next() }
-            return try result.get()
-        }
+        return try await client.whileRunning { try await body(client) }
     }
 
     /// The migrations of this binary, against a database.

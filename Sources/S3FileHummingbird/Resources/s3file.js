@@ -5,6 +5,8 @@ const PARALLEL = 3
 const TRIES = 3
 // Milliseconds without a byte moving.
 const STALL = 90_000
+// Milliseconds for the answer, once every byte is sent.
+const SILENCE = 600_000
 const PICKER = 'input.s3file[type=file]'
 
 // input → {input, list, entries, described}
@@ -225,9 +227,9 @@ const post = (entry) =>
   new Promise((resolve, reject) => {
     const request = new XMLHttpRequest()
     let watchdog
-    const alive = () => {
+    const alive = (patience = STALL) => {
       clearTimeout(watchdog)
-      watchdog = setTimeout(entry.abort, STALL)
+      watchdog = setTimeout(entry.abort, patience)
     }
     const refuse = (code, message, again) => reject({ code, message, again })
     entry.abort = () => request.abort()
@@ -242,6 +244,8 @@ const post = (entry) =>
       if (status === 201 && text('Key')) resolve(text('Key'))
       else refuse(code, text('Message'), status >= 500 || code === 'RequestTimeout')
     }
+    // All bytes are sent; the store may be silent while it writes them down.
+    request.upload.onload = () => alive(SILENCE)
     request.onerror = request.onabort = () => refuse('NetworkError', '', true)
     request.onloadend = () => clearTimeout(watchdog)
     request.open('POST', entry.picker.input.dataset.url)
@@ -385,8 +389,8 @@ const onFormData = ({ target: form, formData }) => {
     formData.append('s3file', name)
     formData.append(`${name}-s3f-signature`, dataset.s3fSignature ?? '')
     for (const { state, key, file } of pickerOf(input).entries) {
-      if (state !== 'uploaded') continue
-      formData.append(name, key)
+      // No key: whoever takes the data without waiting for the upload is told so by the server, by the file's name.
+      formData.append(name, state === 'uploaded' ? key : '')
       formData.append(`${name}-s3f-name`, file.name)
     }
   }
@@ -418,7 +422,8 @@ class S3FileStatus extends HTMLElement {
   async look(signal) {
     const response = await fetch(this.getAttribute('src'), { signal }).catch(() => 0)
     if (!response || response.status >= 500 || response.status === 429) return false
-    if (response.ok) return this.show(await response.json())
+    const upload = response.ok && (await response.json().catch(() => 0))
+    if (response.ok) return upload ? this.show(upload) : false
     this.dataset.state = 'unknown'
     this.append(make('p', 's3file-state', 'This upload cannot be shown. Reload the page.'))
     return true

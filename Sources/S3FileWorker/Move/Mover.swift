@@ -130,8 +130,17 @@ struct Mover: Sendable {
         message: "The uploaded file is no longer there, so it could not be stored. Upload it again."
     )
 
+    /// What says nothing of the file, and everything of the settings.
+    private static let refusals: Set<S3Error.Code> = [
+        .accessDenied, .invalidAccessKeyID, .signatureDoesNotMatch, .expiredToken, .requestTimeTooSkewed, .noSuchBucket,
+        .configuration,
+    ]
+
     static func outcome(of error: S3Error) -> Outcome {
         let message = error.message.isEmpty ? "S3 answered \(error.code)." : error.message
+        if error.status == 403 || Self.refusals.contains(error.code) {
+            return .parked(code: (error.cause ?? error.code).rawValue, message: message)
+        }
         return error.retryable
             ? .retry(code: (error.cause ?? error.code).rawValue, message: message, delay: error.retryAfter)
             : .failed(code: error.code.rawValue, message: message)

@@ -45,7 +45,9 @@ struct MultipartMove: Sendable {
         } catch let error as S3Error where error.isOutcomeUnknown {
             throw error  // It may be complete: aborting is for who has looked.
         } catch {
-            try? await self.mover.s3.abortMultipartUpload(bucket: self.job.bucket, key: self.job.key, uploadID: uploadID)
+            // In a task of its own, awaited: a stopped move is cancelled already, and its parts cost money until they are given up.
+            let (s3, job) = (self.mover.s3, self.job)
+            await Task { try? await s3.abortMultipartUpload(bucket: job.bucket, key: job.key, uploadID: uploadID) }.value
             throw error
         }
     }

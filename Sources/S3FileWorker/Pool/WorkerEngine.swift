@@ -25,6 +25,8 @@ struct WorkerEngine: Service {
                         "The worker's lease ran out; its results are dropped",
                         metadata: ["worker": "\(lease.worker)"]
                     )
+                    // Without its row the others need not wait for the end of a lease that nobody keeps.
+                    try? await self.connections.queue.unregister(worker: lease.worker)
                 }
             }
         } onCancelOrGracefulShutdown: {
@@ -111,6 +113,8 @@ struct WorkerEngine: Service {
         var pause = UploadQueue.heartbeatInterval
         while true {
             try await Task.sleep(for: pause)
+            // Final: what was dropped meanwhile must not come back to life with a late beat.
+            guard lease.isHeld() else { throw LeaseLost() }
             let sentAt = ContinuousClock.now
             do {
                 guard try await self.connections.queue.beat(worker: lease.worker) else { throw LeaseLost() }
@@ -150,6 +154,11 @@ struct WorkerEngine: Service {
             self.logger.info("The attempt belongs to another worker by now; its result is dropped", metadata: metadata)
         case (_, .failed(let code, let message)), (.failed, .retry(let code, let message, _)):
             self.logger.info("Upload failed: \(message)", metadata: metadata.merging(["code": "\(code)"]) { _, new in new })
+        case (_, .parked(let code, let message)):
+            self.logger.warning(
+                "The store refuses this worker; uploads wait until that is mended: \(message)",
+                metadata: metadata.merging(["code": "\(code)"]) { _, new in new }
+            )
         case (_, .retry(let code, let message, _)):
             self.logger.info(
                 "Upload will be tried again: \(message)",

@@ -33,6 +33,7 @@ public final class WorkerPool: Service {
 
     /// - Throws: ``ConfigurationError`` when a setting is wrong.
     public init(configuration: S3FileConfiguration, options: Options = Options(), logger: Logger) throws {
+        try configuration.refuseDevelopmentSettings()
         self.options = options
         self.logger = logger
         self.connections = try Connections(configuration: configuration, logger: logger)

@@ -163,7 +163,73 @@ import Testing
         }
     }
 
+    @Test func `a failed upload that is posted again is tried again, with what lies there now`() async throws {
+        try await self.withQueue { queue, worker in
+            let first = try await queue.enqueue([.example(tmpKey: "tmp/s3file/f/a")], hold: nil)[0]
+            let job = try await queue.claim(worker: worker, limit: 1)[0]
+            _ = try await queue.settle([(job, Outcome.failed(code: "source_changed", message: "x"))], worker: worker)
+            let again = try await queue.enqueue([.example(tmpKey: "tmp/s3file/f/a", etag: "\"new\"")], hold: nil)[0]
+            #expect(again.id == first.id && again.status == .queued && again.error == nil)
+            let retried = try await queue.claim(worker: worker, limit: 1)[0]
+            // The attempt goes on counting: it fences.
+            #expect(retried.attempt == 2 && retried.etag == "\"new\"")
+        }
+    }
+
+    @Test func `other bytes under a key that was enqueued are refused, not answered with the old upload`() async throws {
+        try await self.withQueue { queue, _ in
+            _ = try await queue.enqueue([.example(tmpKey: "tmp/s3file/f/a")], hold: nil)
+            let error = await #expect(throws: PostgresError.self) {
+                try await queue.enqueue([.example(tmpKey: "tmp/s3file/f/a", etag: "\"new\"")], hold: nil)
+            }
+            #expect(error?.sqlState == "SF409" && error?.statementIndex == 0)
+        }
+    }
+
+    @Test func `forms with the same names in opposite orders do not wait for one another for ever`() async throws {
+        try await self.withQueue { queue, _ in
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for round in 0..<20 {
+                    for keys in [["docs/a\(round)", "docs/b\(round)"], ["docs/b\(round)", "docs/a\(round)"]] {
+                        group.addTask {
+                            let uploads = try await queue.enqueue(keys.map { .example(key: $0) }, hold: nil)
+                            #expect(uploads.count == 2 && uploads[0].key?.hasPrefix(keys[0]) == true)
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+        }
+    }
+
     // MARK: Claim and settle
+
+    @Test func `what a store refuses waits, and costs no attempt`() async throws {
+        try await self.withQueue { queue, worker in
+            let upload = try await queue.enqueue([.example()], hold: nil)[0]
+            let job = try await queue.claim(worker: worker, limit: 1)[0]
+            let settled = try await queue.settle([(job, .parked(code: "AccessDenied", message: "No."))], worker: worker)
+            #expect(settled[upload.id] == .queued)
+            let parked = try #require(try await queue.upload(upload.id))
+            #expect(parked.error?.code == "AccessDenied" && parked.error?.retryable == true && parked.maxAttempts == 13)
+            #expect(try await queue.claim(worker: worker, limit: 1).isEmpty)
+        }
+    }
+
+    @Test func `jobs whose claim went astray are put back, those in flight are not`() async throws {
+        try await self.withQueue { queue, worker in
+            _ = try await queue.enqueue([.example(), .example()], hold: nil)
+            let jobs = try await queue.claim(worker: worker, limit: 2)
+            let count = try await queue.giveBackUnknown(worker: worker, inFlight: [jobs[0].id])
+            #expect(count == 1)
+            #expect(try await queue.upload(jobs[0].id)?.status == .moving)
+            let again = try await queue.claim(worker: worker, limit: 2)
+            #expect(again.map(\.id) == [jobs[1].id] && again[0].attempt == 2)
+            // The lost attempt settles nothing any more.
+            let stale = try await queue.settle([(jobs[1], .stored(etag: "\"e\"", versionID: nil))], worker: worker)
+            #expect(stale.isEmpty)
+        }
+    }
 
     @Test func `two workers claiming at once never get the same job, and none is left`() async throws {
         try await self.withQueue { queue, _ in
@@ -207,7 +273,9 @@ import Testing
             #expect(waiting.attempt == 1 && waiting.error?.code == "SlowDown" && waiting.error?.retryable == true)
             let failed = try #require(try await queue.upload(jobs[2].id))
             #expect(failed.error?.retryable == false)
-            #expect(try await queue.upload(jobs[3].id)?.attempt == 0)
+            // Given back: it keeps its number, which fences, and gets another try.
+            let givenBack = try #require(try await queue.upload(jobs[3].id))
+            #expect(givenBack.attempt == 1 && givenBack.maxAttempts == 13)
             // Only the one that was given back is due.
             #expect(try await queue.claim(worker: worker, limit: 10).map(\.id) == [jobs[3].id])
         }
@@ -290,9 +358,13 @@ import Testing
             #expect(Set(deletable) == ["tmp/s3file/f/cancelled", "tmp/s3file/f/orphan"])
             #expect(try await queue.upload(live.id)?.status == .queued)
             #expect(try await queue.upload(gone.id)?.status == .cancelled)
-            // Its bytes are gone, so it stays cancelled; the orphan's key answers expired.
-            #expect(try await queue.enqueue([.example(tmpKey: "tmp/s3file/f/cancelled")], hold: nil)[0].status == .cancelled)
-            #expect(try await queue.enqueue([.example(tmpKey: "tmp/s3file/f/orphan")], hold: nil)[0].status == .expired)
+            // Whoever comes for bytes that are gone is told so, whoever they are.
+            for key in ["tmp/s3file/f/cancelled", "tmp/s3file/f/orphan"] {
+                let late = await #expect(throws: PostgresError.self) {
+                    try await queue.enqueue([.example(tmpKey: key)], hold: nil)
+                }
+                #expect(late?.sqlState == "SF410")
+            }
         }
     }
 
@@ -305,6 +377,23 @@ import Testing
             #expect(try await queue.tmpObjectsLeft(olderThan: .zero, limit: 10).map(\.key) == ["tmp/s3file/f/a"])
             try await queue.noteTmpDeleted([job.id])
             #expect(try await queue.tmpObjectsLeft(olderThan: .zero, limit: 10).isEmpty)
+        }
+    }
+
+    @Test func `the only copy of a failed upload is kept, and a stored file is never swept, wherever it lies`() async throws {
+        try await self.withQueue { queue, worker in
+            _ = try await queue.enqueue([.example(tmpKey: "tmp/s3file/f/failed")], hold: nil)
+            let job = try await queue.claim(worker: worker, limit: 1)[0]
+            _ = try await queue.settle([(job, .failed(code: "x", message: "x"))], worker: worker)
+            _ = try await queue.enqueue([.example(key: "tmp/s3file/stored/x.pdf")], hold: nil)
+            let objects = ["tmp/s3file/f/failed", "tmp/s3file/stored/x.pdf"].map { (key: $0, size: Int64(1), etag: "\"e\"") }
+            let deletable = try await queue.expire(tmpBucket: "media", objects: objects)
+            #expect(deletable.isEmpty)
+            _ = try await queue.client.query(
+                "update s3file.upload set finished_at = now() - interval '8 days' where id = \(job.id)"
+            )
+            let later = try await queue.expire(tmpBucket: "media", objects: objects)
+            #expect(later == ["tmp/s3file/f/failed"])
         }
     }
 
@@ -334,6 +423,7 @@ extension UploadPromise {
         tmpKey: String = "tmp/s3file/f/\(UUID().uuidString)",
         key: String = "docs/\(UUID().uuidString).pdf",
         filename: String = "report.pdf",
+        etag: String = "\"900150983cd24fb0d6963f7d28e17f72\"",
         owner: String? = "user-42"
     ) -> UploadPromise {
         UploadPromise(
@@ -344,7 +434,7 @@ extension UploadPromise {
             filename: filename,
             size: 3,
             contentType: "application/pdf",
-            etag: "\"900150983cd24fb0d6963f7d28e17f72\"",
+            etag: etag,
             versionID: nil,
             owner: owner,
             requestedKey: key

@@ -16,7 +16,7 @@ import Testing
             let id = try await here.upload(text, key: "docs/x.txt", filename: "ünï 文 \"x\".txt")
             let outcome = await here.mover().move(try await here.claim().job)
             guard case .stored = outcome else { throw Unexpected(outcome) }
-            let head = try await here.s3.headObject(bucket: Storeroom.bucket, key: "docs/x.txt")
+            let head = try await here.s3.headObject(bucket: here.bucket, key: "docs/x.txt")
             #expect(head.size == text.utf8.count)
             // HTML would run in the bucket's origin.
             #expect(head.contentType == "application/octet-stream")
@@ -33,7 +33,7 @@ import Testing
             _ = try await here.upload("verified", key: "docs/x.txt")
             let job = try await here.claim().job
             _ = try await here.s3.putObject(
-                bucket: Storeroom.bucket,
+                bucket: here.bucket,
                 key: job.tmpKey,
                 body: ByteBuffer(string: "swapped!"),
                 contentType: "text/plain"
@@ -45,11 +45,50 @@ import Testing
         }
     }
 
+    @Test(.enabled(if: TestStore.isAvailable, "\(TestStore.missing)"))
+    func `a store that ignores the copy's conditions gives up no file all the same`() async throws {
+        try await Storeroom.onCeph { here in
+            _ = try await here.upload("verified", key: "docs/x.txt")
+            let (swapped, worker) = try await here.claim()
+            _ = try await here.s3.putObject(
+                bucket: here.bucket,
+                key: swapped.tmpKey,
+                body: ByteBuffer(string: "other"),
+                contentType: "text/plain"
+            )
+            let changed = await here.mover().move(swapped)
+            #expect(changed == Mover.sourceChanged)
+            let keys = try await here.keys(prefix: "docs/")
+            #expect(keys.isEmpty)
+            _ = try await here.queue.settle([(swapped, changed)], worker: worker)
+
+            _ = try await here.upload("mine", key: "docs/y.txt")
+            _ = try await here.s3.putObject(
+                bucket: here.bucket,
+                key: "docs/y.txt",
+                body: ByteBuffer(string: "theirs"),
+                contentType: "text/plain"
+            )
+            let exists = await here.mover().move(try await here.claim().job)
+            guard case .failed(code: "destination_exists", _) = exists else { throw Unexpected(exists) }
+            let left = try await here.text(at: "docs/y.txt")
+            #expect(left == "theirs")
+
+            var options = WorkerPool.Options()
+            options.copyLimit = 4
+            _ = try await here.upload("in parts, here too", key: "docs/z.txt")
+            let parts = await here.mover(options: options).move(try await here.claim().job)
+            guard case .stored = parts else { throw Unexpected(parts) }
+            let text = try await here.text(at: "docs/z.txt")
+            #expect(text == "in parts, here too")
+        }
+    }
+
     @Test func `a tmp object that is gone is a failure with a code`() async throws {
         try await Storeroom.with { here in
             _ = try await here.upload("x")
             let job = try await here.claim().job
-            try await here.s3.deleteObject(bucket: Storeroom.bucket, key: job.tmpKey)
+            try await here.s3.deleteObject(bucket: here.bucket, key: job.tmpKey)
             let outcome = await here.mover().move(job)
             #expect(outcome == Mover.sourceMissing)
         }
@@ -59,7 +98,7 @@ import Testing
         try await Storeroom.with { here in
             _ = try await here.upload("mine", key: "docs/x.txt")
             _ = try await here.s3.putObject(
-                bucket: Storeroom.bucket,
+                bucket: here.bucket,
                 key: "docs/x.txt",
                 body: ByteBuffer(string: "theirs"),
                 contentType: "text/plain"
@@ -76,12 +115,12 @@ import Testing
             _ = try await here.upload("once", key: "docs/x.txt")
             let job = try await here.claim().job
             _ = await here.mover().move(job)
-            let first = try await here.s3.headObject(bucket: Storeroom.bucket, key: "docs/x.txt")
+            let first = try await here.s3.headObject(bucket: here.bucket, key: "docs/x.txt")
             // Also when the tmp object is gone by then.
-            try await here.s3.deleteObject(bucket: Storeroom.bucket, key: job.tmpKey)
+            try await here.s3.deleteObject(bucket: here.bucket, key: job.tmpKey)
             let outcome = await here.mover().move(job)
             #expect(outcome == .stored(etag: first.etag, versionID: nil))
-            let second = try await here.s3.headObject(bucket: Storeroom.bucket, key: "docs/x.txt")
+            let second = try await here.s3.headObject(bucket: here.bucket, key: "docs/x.txt")
             #expect(second.lastModified == first.lastModified)
         }
     }
@@ -110,7 +149,7 @@ import Testing
             let outcome = await here.mover(options: options).move(try await here.claim().job)
             guard case .stored(let etag, _) = outcome else { throw Unexpected(outcome) }
             #expect(etag.contains("-1"))
-            let head = try await here.s3.headObject(bucket: Storeroom.bucket, key: "docs/x.txt")
+            let head = try await here.s3.headObject(bucket: here.bucket, key: "docs/x.txt")
             #expect(head.metadata["s3file-upload"] != nil)
         }
     }

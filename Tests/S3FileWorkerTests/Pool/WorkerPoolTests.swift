@@ -65,7 +65,7 @@ import Testing
                 try await eventually("the job is moving") { try await here.queue.upload(id)?.status == .moving }
             }
             let upload = try #require(try await here.queue.upload(id))
-            #expect(upload.status == .queued && upload.attempt == 0)
+            #expect(upload.status == .queued && upload.maxAttempts - upload.attempt == 12)
             let tmp = try await here.keys(prefix: "tmp/")
             #expect(tmp.count == 1)
         }

@@ -10,7 +10,7 @@ import Testing
 @Suite struct SweeperTests {
     private func put(_ here: Storeroom, _ key: String) async throws {
         _ = try await here.s3.putObject(
-            bucket: Storeroom.bucket,
+            bucket: here.bucket,
             key: key,
             body: ByteBuffer(string: "12345"),
             contentType: "text/plain"

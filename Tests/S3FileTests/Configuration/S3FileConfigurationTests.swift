@@ -1,0 +1,65 @@
+import Configuration
+import Testing
+
+@testable import S3File
+
+@Suite struct S3FileConfigurationTests {
+    private static let good = [
+        "DATABASE_URL": "postgresql:///x", "S3FILE_BUCKET": "media", "AWS_ACCESS_KEY_ID": "AKIAEXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": "x",
+        "S3FILE_SECRET": "a-secret-of-at-least-thirty-two-bytes",
+    ]
+
+    private func read(_ changes: [String: String?] = [:]) throws -> S3FileConfiguration {
+        let environment = Self.good.merging(changes.mapValues { $0 ?? "" }) { $1 }
+        return try S3FileConfiguration(
+            reader: ConfigReader(provider: EnvironmentVariablesProvider(environmentVariables: environment))
+        )
+    }
+
+    @Test func `settings are read under the names that operators know`() throws {
+        let configuration = try self.read([
+            "AWS_ENDPOINT_URL": "http://general", "AWS_ENDPOINT_URL_S3": "http://s3", "S3FILE_LOCATION": "media",
+            "S3FILE_TMP_PATH": "tmp",
+            "S3FILE_SECRET": "first-secret-of-thirty-two-bytes!!, older-secret-of-thirty-two-bytes!!",
+            "S3FILE_EXPIRY_HOURS": "48",
+        ])
+        #expect(configuration.endpointURL == "http://s3")
+        #expect(configuration.tmpPrefix == "media/tmp")
+        #expect(configuration.secrets == ["first-secret-of-thirty-two-bytes!!", "older-secret-of-thirty-two-bytes!!"])
+        #expect(configuration.expiry == .seconds(48 * 3600))
+        #expect(configuration.region == "us-east-1" && configuration.environment == .development)
+    }
+
+    @Test(
+        arguments: [
+            ("DATABASE_URL", nil), ("S3FILE_BUCKET", nil), ("AWS_ACCESS_KEY_ID", nil), ("S3FILE_ENVIRONMENT", "staging"),
+            ("S3FILE_EXPIRY_HOURS", "soon"), ("S3FILE_EXPIRY_HOURS", "1"), ("S3FILE_TICKET_HOURS", "-1"),
+            ("S3FILE_TMP_PATH", "/tmp/"),
+            ("S3FILE_TMP_PATH", "../x"), ("S3FILE_LOCATION", "a//b"), ("S3FILE_WORKER_CONCURRENCY", "many"),
+            ("S3FILE_WORKER_CONCURRENCY", "0"),
+        ] as [(String, String?)]
+    )
+    func `a wrong setting is named`(name: String, value: String?) throws {
+        let error = #expect(throws: ConfigurationError.self) { try self.read([name: value]) }
+        #expect(error?.message.contains(name) == true, "\(error?.message ?? "")")
+    }
+
+    @Test func `production needs a secret of its own`() throws {
+        #expect(throws: ConfigurationError.self) {
+            try SigningKeys(secrets: self.read(["S3FILE_SECRET": nil, "S3FILE_ENVIRONMENT": "production"]).secrets)
+        }
+        for changes in [
+            ["S3FILE_ENVIRONMENT": "production", "S3FILE_SECRET": S3FileConfiguration.developmentSecret],
+            ["S3FILE_ENVIRONMENT": "production", "S3FILE_SECRET": "s3file-dev-generated-on-somebodys-laptop"],
+            ["S3FILE_ENVIRONMENT": "production", "AWS_ACCESS_KEY_ID": S3FileConfiguration.developmentAccessKeyID],
+            // The secret that is printed in the source is good for the development server only.
+            ["S3FILE_SECRET": nil],
+        ] {
+            #expect(throws: ConfigurationError.self, "\(changes)") { try self.read(changes).refuseDevelopmentSettings() }
+        }
+        try self.read(["S3FILE_SECRET": nil, "AWS_ACCESS_KEY_ID": S3FileConfiguration.developmentAccessKeyID])
+            .refuseDevelopmentSettings()
+        try self.read(["S3FILE_ENVIRONMENT": "production"]).refuseDevelopmentSettings()
+    }
+}
