@@ -84,8 +84,7 @@ extension UploadQueue {
         )
         var settled: [UUID: UploadStatus] = [:]
         for row in rows {
-            let state = try row["state", Int16.self]
-            settled[try row["id", UUID.self]] = UploadStatus.allCases.first { $0.state == state }
+            settled[try row["id", UUID.self]] = UploadStatus(state: try row["state", Int16.self])
         }
         return settled
     }

@@ -53,7 +53,7 @@ extension UploadQueue {
 extension Upload {
     init(row: PostgresRow) throws {
         let state = try row["state", Int16.self]
-        guard let status = UploadStatus.allCases.first(where: { $0.state == state }) else {
+        guard let status = UploadStatus(state: state) else {
             throw ConfigurationError(
                 "The upload table has a state that this version does not know: \(state). Update the application."
             )

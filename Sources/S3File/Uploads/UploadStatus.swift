@@ -21,6 +21,12 @@ public enum UploadStatus: String, Sendable, Codable, CaseIterable {
         }
     }
 
+    /// The status of a row; `nil` for a state that this version does not know.
+    package init?(state: Int16) {
+        guard let status = Self.allCases.first(where: { $0.state == state }) else { return nil }
+        self = status
+    }
+
     /// The `state` column's smallint.
     package var state: Int16 {
         switch self {

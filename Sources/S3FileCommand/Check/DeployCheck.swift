@@ -44,7 +44,7 @@ struct DeployCheck: Sendable {
     private func databaseFindings() async -> [Finding] {
         do {
             let missing = try await Database.with(self.configuration.databaseURL, logger: self.logger) { client in
-                try await Database.migrator(client).status().count { $0.state == .pending }
+                try await Migrator.uploads(client).status().count { $0.state == .pending }
             }
             return missing == 0 ? [] : [.notMigrated(missing)]
         } catch {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Postgres
+import S3File
 
 /// `s3file migrate`: creates or upgrades the tables. Safe to run twice, and from many machines at once.
 struct MigrateCommand: AsyncParsableCommand {
@@ -13,7 +14,7 @@ struct MigrateCommand: AsyncParsableCommand {
     func run() async throws {
         let logger = self.settings.logger
         let applied = try await Database.with(try await self.settings.requiredDatabaseURL(), logger: logger) { client in
-            try await Database.migrator(client).apply(logger: logger)
+            try await Migrator.uploads(client).apply(logger: logger)
         }
         if applied.isEmpty { print("The tables are up to date.") }
         for migration in applied { print("Applied \(migration.version) \(migration.name)") }

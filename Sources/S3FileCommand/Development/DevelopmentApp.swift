@@ -80,7 +80,7 @@ final class DevelopmentApp: Service {
     private func migrate() async throws {
         guard let url = self.settings.environment["DATABASE_URL"] else { return }
         try await Database.with(url, logger: self.logger) { client in
-            _ = try await Database.migrator(client).apply(logger: self.logger)
+            _ = try await Migrator.uploads(client).apply(logger: self.logger)
         }
     }
 
