@@ -97,7 +97,11 @@ let package = Package(
         .target(
             name: "Migrations",
             path: "migrations",
-            resources: [.embedInCode("0001_uploads.sql")],
+            exclude: ["psql", "up.psql"],
+            resources: [
+                .embedInCode("0001_uploads.sql"),
+                .embedInCode("schema_migration.sql"),
+            ],
             swiftSettings: swiftSettings
         ),
         // The domain: fields, tickets, promises, uploads and their queue.
@@ -168,7 +172,7 @@ let package = Package(
         ),
         .testTarget(
             name: "PostgresTests",
-            dependencies: ["Postgres", "TestEnvironment", logging, nioCore, serviceLifecycle],
+            dependencies: ["Migrations", "Postgres", "TestEnvironment", logging, nioCore, serviceLifecycle],
             swiftSettings: swiftSettings
         ),
         .testTarget(
@@ -181,7 +185,7 @@ let package = Package(
         ),
         .testTarget(
             name: "S3FileTests",
-            dependencies: ["S3File", "Postgres", "S3", "TestEnvironment", configuration, crypto, logging, nioCore],
+            dependencies: ["Migrations", "S3File", "Postgres", "S3", "TestEnvironment", configuration, crypto, logging, nioCore],
             swiftSettings: swiftSettings
         ),
         .testTarget(
@@ -210,7 +214,7 @@ let package = Package(
         ),
         .testTarget(
             name: "S3FileCommandTests",
-            dependencies: ["S3FileCommand", "TestEnvironment", "S3File", logging, subprocess],
+            dependencies: ["Migrations", "Postgres", "S3FileCommand", "TestEnvironment", "S3File", logging, subprocess],
             swiftSettings: swiftSettings
         ),
         .testTarget(
