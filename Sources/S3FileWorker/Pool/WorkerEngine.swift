@@ -132,6 +132,7 @@ struct WorkerEngine: Service {
         let listener = PostgresListener(
             configuration: self.connections.postgres.configuration,
             channels: [UploadQueue.channel],
+            pingingThrough: self.connections.postgres,
             logger: self.logger
         )
         await withTaskGroup(of: Void.self) { group in
