@@ -122,7 +122,9 @@ let package = Package(
         ),
         .target(
             name: "S3FileWorker",
-            dependencies: ["Postgres", "S3", "S3File", asyncAlgorithms, logging, nioConcurrencyHelpers, nioCore, serviceLifecycle],
+            dependencies: [
+                "Postgres", "S3", "S3File", asyncAlgorithms, logging, nioConcurrencyHelpers, nioCore, serviceLifecycle,
+            ],
             swiftSettings: swiftSettings
         ),
         .target(

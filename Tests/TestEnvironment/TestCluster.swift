@@ -52,7 +52,10 @@ package struct TestCluster: Sendable {
                 "initdb",
                 ["-D", cluster.data, "--username=postgres", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"]
             )
-            try ServerUser.write((access + ["local all all trust", ""]).joined(separator: "\n"), to: cluster.data + "/pg_hba.conf")
+            try ServerUser.write(
+                (access + ["local all all trust", ""]).joined(separator: "\n"),
+                to: cluster.data + "/pg_hba.conf"
+            )
             try cluster.configure(settings)
             try await prepare(cluster.data)
             return try await cluster.serve(body)

@@ -63,7 +63,8 @@ enum ServerResult {
         }
         var error = PostgresError(.server, field(.message) ?? "", sqlState: sqlState)
         // An unknown name that stands in the SQL text comes with its place; without one it was a value, such as that of a `$1::regclass`.
-        let namesValue = hidingParameters && field(.position) == nil && field(.internalPosition) == nil && sqlState.hasPrefix("42")
+        let namesValue =
+            hidingParameters && field(.position) == nil && field(.internalPosition) == nil && sqlState.hasPrefix("42")
         if sqlState.hasPrefix("22") || namesValue { error.message = Self.withoutQuotedValue(error.message) }
         error.schemaName = field(.schema)
         error.tableName = field(.table)

@@ -58,7 +58,10 @@ struct CancellationTests {
                 for _ in 0..<50 {
                     let task = Task {
                         try await client.pipeline(
-                            ["insert into t values (1)", "select pg_sleep(60)", "insert into t values (2)", "select pg_sleep(60)"]
+                            [
+                                "insert into t values (1)", "select pg_sleep(60)", "insert into t values (2)",
+                                "select pg_sleep(60)",
+                            ]
                         )
                     }
                     try await eventually("the pipeline sleeps") { try await observer.active("pg_sleep(60)") == 1 }

@@ -68,7 +68,9 @@ struct NetworkFaultTests {
         }
     }
 
-    @Test("a server that falls silent under a statement costs its timeout, not more than 5 s beyond, and the pool goes on with new connections")
+    @Test(
+        "a server that falls silent under a statement costs its timeout, not more than 5 s beyond, and the pool goes on with new connections"
+    )
     func blackHole() async throws {
         try await self.withPool {
             $0.statementTimeout = .milliseconds(200)
