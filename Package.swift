@@ -28,6 +28,7 @@ let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package
 let hummingbirdTesting = Target.Dependency.product(name: "HummingbirdTesting", package: "hummingbird")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let mustache = Target.Dependency.product(name: "Mustache", package: "swift-mustache")
+let nioConcurrencyHelpers = Target.Dependency.product(name: "NIOConcurrencyHelpers", package: "swift-nio")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioFoundationCompat = Target.Dependency.product(name: "NIOFoundationCompat", package: "swift-nio")
 let nioFileSystem = Target.Dependency.product(name: "_NIOFileSystem", package: "swift-nio")
@@ -84,13 +85,15 @@ let package = Package(
         ),
         .target(
             name: "Postgres",
-            dependencies: ["CLibpq", crypto, deque, logging, nioCore, nioPosix, serviceLifecycle],
+            dependencies: ["CLibpq", crypto, deque, logging, nioConcurrencyHelpers, nioCore, nioPosix, serviceLifecycle],
             swiftSettings: swiftSettings
         ),
         // S3 without uploads: signing, client, errors.
         .target(
             name: "S3",
-            dependencies: [asyncHTTPClient, crypto, logging, nioCore, nioFoundationCompat, nioHTTP1, nioPosix],
+            dependencies: [
+                asyncHTTPClient, crypto, logging, nioConcurrencyHelpers, nioCore, nioFoundationCompat, nioHTTP1, nioPosix,
+            ],
             swiftSettings: swiftSettings
         ),
         // The numbered SQL of the repository, embedded.
@@ -99,9 +102,12 @@ let package = Package(
             path: "migrations",
             exclude: ["psql", "up.psql"],
             resources: [
-                .embedInCode("0001_uploads.sql"),
-                .embedInCode("schema_migration.sql"),
-            ],
+                "0001_uploads.sql",
+                "0002_jobs.sql", "0002_jobs.down.sql",
+                "0003_enqueue.sql", "0003_enqueue.down.sql",
+                "0004_work.sql", "0004_work.down.sql",
+                "schema_migration.sql",
+            ].map { .embedInCode($0) },
             swiftSettings: swiftSettings
         ),
         // The domain: fields, tickets, promises, uploads and their queue.
@@ -123,7 +129,9 @@ let package = Package(
         ),
         .target(
             name: "S3FileWorker",
-            dependencies: ["Postgres", "S3", "S3File", asyncAlgorithms, logging, nioCore, serviceLifecycle],
+            dependencies: [
+                "Postgres", "S3", "S3File", asyncAlgorithms, logging, nioConcurrencyHelpers, nioCore, serviceLifecycle,
+            ],
             swiftSettings: swiftSettings
         ),
         .target(
@@ -163,16 +171,17 @@ let package = Package(
         .target(
             name: "TestEnvironment",
             dependencies: [
-                "Migrations", "Postgres", "S3", "S3DevServer", "S3File", asyncHTTPClient, logging, nioCore, nioPosix,
-                serviceLifecycle,
-                subprocess, systemPackage,
+                "Migrations", "Postgres", "S3", "S3DevServer", "S3File", asyncHTTPClient, logging, nioConcurrencyHelpers, nioCore,
+                nioPosix, serviceLifecycle, subprocess, systemPackage,
             ],
             path: "Tests/TestEnvironment",
             swiftSettings: swiftSettings
         ),
         .testTarget(
             name: "PostgresTests",
-            dependencies: ["Migrations", "Postgres", "TestEnvironment", logging, nioCore, serviceLifecycle],
+            dependencies: [
+                "Migrations", "Postgres", "TestEnvironment", logging, nioConcurrencyHelpers, nioCore, serviceLifecycle,
+            ],
             swiftSettings: swiftSettings
         ),
         .testTarget(

@@ -79,7 +79,7 @@ extension Migrator {
               from relation where relkind not in ('i', 'I')
             union all
             select 'column ' || r.relname || '.' || a.attname,
-                   concat_ws(' ', format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity, a.attgenerated,
+                   concat_ws(' ', format_type(a.atttypid, a.atttypmod), nullif(a.attcollation, 0)::regcollation, a.attnotnull, a.attidentity, a.attgenerated,
                              pg_get_expr(d.adbin, d.adrelid))
               from relation r join pg_attribute a on a.attrelid = r.oid
               left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum

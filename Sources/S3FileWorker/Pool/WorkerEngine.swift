@@ -98,9 +98,9 @@ struct WorkerEngine: Service {
                         logger: self.logger
                     ).run { job in
                         let outcome = await mover.move(job)
-                        let status = await settler.settle(job, outcome)
-                        self.log(job, outcome, status)
-                        if status == .stored { tmpDeletion.add(job) }
+                        let settlement = await settler.settle(job, outcome)
+                        self.log(job, outcome, settlement?.status)
+                        if let batch = settlement?.tmpDeletion { tmpDeletion.add(job.tmpObject(batch: batch)) }
                     }
                 }
                 defer { deciding.cancelAll() }
@@ -135,6 +135,7 @@ struct WorkerEngine: Service {
         let listener = PostgresListener(
             configuration: self.connections.postgres.configuration,
             channels: [UploadQueue.channel],
+            pingingThrough: self.connections.postgres,
             logger: self.logger
         )
         await withTaskGroup(of: Void.self) { group in

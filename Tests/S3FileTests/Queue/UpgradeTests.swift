@@ -16,7 +16,12 @@ import Testing
             let migrator = Migrator.uploads(client)
             _ = try await migrator.apply(to: 1, logger: .quiet)
             try await client.withConnection { try await $0.simple(Self.population) }
-            try await client.query("create table before as select * from s3file.upload_status")
+            try await client.query(
+                """
+                create table before as
+                select s.*, u.cancel_requested from s3file.upload_status s join s3file.upload u using (id)
+                """
+            )
             let kinds = try await client.query("select status, count(*) as n from before group by status")
             #expect(Set(try kinds.map { try $0["status", String.self] }) == Set(UploadStatus.allCases.map(\.rawValue)))
             #expect(try kinds.reduce(0) { $0 + (try $1["n", Int64.self]) } == Int64(Self.rows))
@@ -63,21 +68,25 @@ import Testing
           from (select i, i % 12 as kind from generate_series(1, 5000) as i) as upload
         """
 
-    /// What the view says now and did not say before; nobody's work counts, so `moving` may have become `queued`.
+    /// What the view says now and did not say before. What was moving may be queued again, or cancelled if that had been asked for, and have
+    /// an attempt more to go.
     private func differences(_ client: PostgresClient) async throws -> [String] {
         try await client.query(
             """
-            select concat_ws(E'\\n', b, a) as text
+            select concat_ws(E'\\n', b::text, a::text) as text
               from before b full join s3file.upload_status a using (id)
-             where (a.id is null or b.id is null)
-                or a.status <> b.status and not (b.status = 'moving' and a.status = 'queued')
-                or (a.field, a.owner, a.filename, a.size, a.content_type, a.bucket, a.key, a.attempt, a.max_attempts, a.metadata,
-                    a.created_at, a.stored_at, a.finished_at)
+             where a.id is null or b.id is null
+                or a.status <> b.status and (b.status, a.status, b.cancel_requested)
+                   not in (('moving', 'queued', false), ('moving', 'cancelled', true))
+                or (a.field, a.owner, a.filename, a.size, a.content_type, a.bucket, a.key, a.attempt, a.metadata, a.created_at,
+                    a.stored_at)
                    is distinct from
-                   (b.field, b.owner, b.filename, b.size, b.content_type, b.bucket, b.key, b.attempt, b.max_attempts, b.metadata,
-                    b.created_at, b.stored_at, b.finished_at)
-                or b.status <> 'moving' and (a.error_code, a.error_message, a.error_retryable, a.next_attempt_at)
-                   is distinct from (b.error_code, b.error_message, b.error_retryable, b.next_attempt_at)
+                   (b.field, b.owner, b.filename, b.size, b.content_type, b.bucket, b.key, b.attempt, b.metadata, b.created_at,
+                    b.stored_at)
+                or case when b.status = 'moving' then a.max_attempts not between b.max_attempts and b.max_attempts + 1
+                        else (a.max_attempts, a.finished_at, a.error_code, a.error_message, a.error_retryable, a.next_attempt_at)
+                             is distinct from
+                             (b.max_attempts, b.finished_at, b.error_code, b.error_message, b.error_retryable, b.next_attempt_at) end
              order by id limit 3
             """
         ).map { try $0["text", String.self] }
