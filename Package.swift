@@ -100,7 +100,7 @@ let package = Package(
         .target(
             name: "Migrations",
             path: "migrations",
-            resources: [.embedInCode("0001_uploads.sql")],
+            resources: ["0001_uploads.sql", "0002_jobs.sql", "0003_enqueue.sql", "0004_work.sql"].map { .embedInCode($0) },
             swiftSettings: swiftSettings
         ),
         // The domain: fields, tickets, promises, uploads and their queue.

@@ -27,8 +27,7 @@ final class TmpDeletion: Sendable {
         self.logger = logger
     }
 
-    func add(_ job: Job) {
-        let object = job.tmpObject
+    func add(_ object: TmpObject) {
         // A bound on memory: beyond it the record remembers alone.
         let added = self.pending.withLockedValue { pending in
             guard pending.count < Self.batchSize * 10 else { return false }
@@ -71,8 +70,10 @@ final class TmpDeletion: Sendable {
     /// Deletes what an earlier process stored and did not delete.
     func deleteLeftovers(olderThan age: Duration) async {
         do {
-            let left = try await self.queue.tmpObjectsLeft(olderThan: age, limit: Self.batchSize)
-            if !left.isEmpty { await self.delete(left) }
+            let left = try await self.queue.tmpObjectsLeft(olderThan: age, batches: 10)
+            for start in stride(from: 0, to: left.count, by: Self.batchSize) {
+                await self.delete(Array(left[start..<min(start + Self.batchSize, left.count)]))
+            }
         } catch {
             self.logger.debug("Leftover tmp objects could not be looked up", metadata: ["error": "\(error)"])
         }
@@ -87,7 +88,7 @@ final class TmpDeletion: Sendable {
                     objects.map { S3ObjectIdentifier(key: $0.key, versionID: $0.versionID) }
                 )
                 let failed = Set(result.errors.map { Array($0.object.key.utf8) })
-                let gone = objects.filter { !failed.contains(Array($0.key.utf8)) }.map(\.id)
+                let gone = objects.filter { !failed.contains(Array($0.key.utf8)) }
                 if !gone.isEmpty { try await self.queue.noteTmpDeleted(gone) }
                 if let error = result.errors.first {
                     self.logger.warning(

@@ -96,9 +96,9 @@ struct WorkerEngine: Service {
                         logger: self.logger
                     ).run { job in
                         let outcome = await mover.move(job)
-                        let status = await settler.settle(job, outcome)
-                        self.log(job, outcome, status)
-                        if status == .stored { tmpDeletion.add(job) }
+                        let settlement = await settler.settle(job, outcome)
+                        self.log(job, outcome, settlement?.status)
+                        if let batch = settlement?.tmpDeletion { tmpDeletion.add(job.tmpObject(batch: batch)) }
                     }
                 }
                 defer { deciding.cancelAll() }
