@@ -5,7 +5,7 @@ import Postgres
 import S3
 import S3DevServer
 import ServiceLifecycle
-import Synchronization
+import NIOConcurrencyHelpers
 import TestEnvironment
 import Testing
 
