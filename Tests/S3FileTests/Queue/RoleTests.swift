@@ -20,9 +20,14 @@ import Testing
     @Test func `the web side enqueues, cancels and reads`() async throws {
         try await withQueue { queue, _ in
             let id = try await self.run(Self.enqueue, as: "s3file_web", queue)[0]["id", UUID.self]
-            #expect(try await self.run("select status from s3file.upload_status where id = \(id)", as: "s3file_web", queue).count == 1)
+            #expect(
+                try await self.run("select status from s3file.upload_status where id = \(id)", as: "s3file_web", queue).count == 1
+            )
             _ = try await self.run("select s3file.release(array[\(id)])", as: "s3file_web", queue)
-            let cancelled = try await self.run("select s3file.cancel(\(id)) as done", as: "s3file_web", queue)[0]["done", Bool.self]
+            let cancelled = try await self.run("select s3file.cancel(\(id)) as done", as: "s3file_web", queue)[0][
+                "done",
+                Bool.self
+            ]
             #expect(cancelled)
         }
     }
@@ -54,12 +59,16 @@ import Testing
     ])
     func `what a role has no business with is refused`(role: String, statement: String) async throws {
         try await withQueue { queue, _ in
-            let error = await #expect(throws: PostgresError.self) { try await self.run(SQL(unescaped: statement), as: role, queue) }
+            let error = await #expect(throws: PostgresError.self) {
+                try await self.run(SQL(unescaped: statement), as: role, queue)
+            }
             #expect(error?.sqlState == "42501")
         }
     }
 
-    @Test func `no function of ours is open to everybody, and those that run with the owner's rights fix their search path`() async throws {
+    @Test func `no function of ours is open to everybody, and those that run with the owner's rights fix their search path`()
+        async throws
+    {
         try await withQueue { queue, _ in
             let open = try await queue.client.query(
                 """
