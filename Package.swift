@@ -122,8 +122,9 @@ let package = Package(
         .target(
             name: "S3DevServer",
             dependencies: [
-                "S3", "S3File", crypto, httpTypes, hummingbird, hummingbirdCore, logging, nioCore, nioHTTPTypes, nioPosix,
-                serviceLifecycle,
+                "S3", "S3File", crypto, httpTypes, hummingbird, hummingbirdCore, logging, nioConcurrencyHelpers, nioCore,
+                nioHTTPTypes,
+                nioPosix, serviceLifecycle,
             ],
             swiftSettings: swiftSettings
         ),
@@ -187,7 +188,8 @@ let package = Package(
         .testTarget(
             name: "S3Tests",
             dependencies: [
-                "S3", "TestEnvironment", asyncHTTPClient, crypto, logging, nioCore, nioFoundationCompat, nioHTTP1, nioPosix,
+                "S3", "TestEnvironment", asyncHTTPClient, crypto, logging, nioConcurrencyHelpers, nioCore, nioFoundationCompat,
+                nioHTTP1, nioPosix,
             ],
             exclude: ["Fixtures"],
             swiftSettings: swiftSettings
@@ -208,8 +210,8 @@ let package = Package(
         .testTarget(
             name: "S3FileWorkerTests",
             dependencies: [
-                "S3FileWorker", "S3File", "S3DevServer", "S3", "Postgres", "TestEnvironment", asyncHTTPClient, logging, nioCore,
-                serviceLifecycle,
+                "S3FileWorker", "S3File", "S3DevServer", "S3", "Postgres", "TestEnvironment", asyncHTTPClient, logging,
+                nioConcurrencyHelpers, nioCore, serviceLifecycle,
             ],
             swiftSettings: swiftSettings
         ),

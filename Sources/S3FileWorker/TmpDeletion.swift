@@ -2,7 +2,7 @@ import Foundation
 import Logging
 import S3
 import S3File
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// Deletes the tmp objects of stored uploads, many in one request. It is told of them only after `stored` is durable.
 ///
@@ -18,7 +18,7 @@ final class TmpDeletion: Sendable {
     private let s3: S3Client
     private let queue: UploadQueue
     private let logger: Logger
-    private let pending = Mutex<[TmpObject]>([])
+    private let pending = NIOLockedValueBox<[TmpObject]>([])
     private let doorbell = Doorbell()
 
     init(s3: S3Client, queue: UploadQueue, logger: Logger) {
@@ -29,7 +29,7 @@ final class TmpDeletion: Sendable {
 
     func add(_ object: TmpObject) {
         // A bound on memory: beyond it the record remembers alone.
-        let added = self.pending.withLock { pending in
+        let added = self.pending.withLockedValue { pending in
             guard pending.count < Self.batchSize * 10 else { return false }
             pending.append(object)
             return true
@@ -57,7 +57,7 @@ final class TmpDeletion: Sendable {
     /// Deletes what is pending now.
     func flush() async {
         while !Task.isCancelled {
-            let batch = self.pending.withLock { pending in
+            let batch = self.pending.withLockedValue { pending in
                 let batch = Array(pending.prefix(Self.batchSize))
                 pending.removeFirst(batch.count)
                 return batch
@@ -98,7 +98,7 @@ final class TmpDeletion: Sendable {
                 }
             } catch  where Task.isCancelled {
                 // Stopped half-way: the last flush of this process takes them up again.
-                self.pending.withLock { $0 += objects }
+                self.pending.withLockedValue { $0 += objects }
             } catch {
                 self.logger.warning(
                     "Tmp objects were not deleted; trying again later",

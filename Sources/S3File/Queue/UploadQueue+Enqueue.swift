@@ -1,5 +1,5 @@
 package import Foundation
-package import Postgres
+import Postgres
 
 extension UploadQueue {
     /// Enqueues in one statement and one round trip: all or none.

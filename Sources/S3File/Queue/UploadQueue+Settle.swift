@@ -1,5 +1,5 @@
 package import Foundation
-package import Postgres
+import Postgres
 
 /// How an attempt ended.
 package enum Outcome: Sendable, Equatable {

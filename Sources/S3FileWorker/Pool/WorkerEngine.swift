@@ -4,7 +4,7 @@ import Postgres
 import S3
 import S3File
 import ServiceLifecycle
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// Holds a lease, claims under it, moves and settles; when the lease is lost, drops what it had and begins anew under another number.
 struct WorkerEngine: Service {
@@ -176,15 +176,15 @@ struct WorkerEngine: Service {
 
 /// Whether the engine was asked to stop; asking also wakes it.
 final class StopRequest: Sendable {
-    private let requested = Mutex(false)
+    private let requested = NIOLockedValueBox(false)
     private let bell: Doorbell
 
     init(bell: Doorbell) { self.bell = bell }
 
-    var isRequested: Bool { self.requested.withLock { $0 } }
+    var isRequested: Bool { self.requested.withLockedValue { $0 } }
 
     func request() {
-        self.requested.withLock { $0 = true }
+        self.requested.withLockedValue { $0 = true }
         self.bell.ring()
     }
 }
