@@ -100,7 +100,14 @@ let package = Package(
         .target(
             name: "Migrations",
             path: "migrations",
-            resources: ["0001_uploads.sql", "0002_jobs.sql", "0003_enqueue.sql", "0004_work.sql"].map { .embedInCode($0) },
+            exclude: ["psql", "up.psql"],
+            resources: [
+                "0001_uploads.sql",
+                "0002_jobs.sql", "0002_jobs.down.sql",
+                "0003_enqueue.sql", "0003_enqueue.down.sql",
+                "0004_work.sql", "0004_work.down.sql",
+                "schema_migration.sql",
+            ].map { .embedInCode($0) },
             swiftSettings: swiftSettings
         ),
         // The domain: fields, tickets, promises, uploads and their queue.
@@ -173,7 +180,9 @@ let package = Package(
         ),
         .testTarget(
             name: "PostgresTests",
-            dependencies: ["Postgres", "TestEnvironment", logging, nioConcurrencyHelpers, nioCore, serviceLifecycle],
+            dependencies: [
+                "Migrations", "Postgres", "TestEnvironment", logging, nioConcurrencyHelpers, nioCore, serviceLifecycle,
+            ],
             swiftSettings: swiftSettings
         ),
         .testTarget(
@@ -187,7 +196,7 @@ let package = Package(
         ),
         .testTarget(
             name: "S3FileTests",
-            dependencies: ["S3File", "Postgres", "S3", "TestEnvironment", configuration, crypto, logging, nioCore],
+            dependencies: ["Migrations", "S3File", "Postgres", "S3", "TestEnvironment", configuration, crypto, logging, nioCore],
             swiftSettings: swiftSettings
         ),
         .testTarget(
@@ -216,7 +225,7 @@ let package = Package(
         ),
         .testTarget(
             name: "S3FileCommandTests",
-            dependencies: ["S3FileCommand", "TestEnvironment", "S3File", logging, subprocess],
+            dependencies: ["Migrations", "Postgres", "S3FileCommand", "TestEnvironment", "S3File", logging, subprocess],
             swiftSettings: swiftSettings
         ),
         .testTarget(

@@ -66,9 +66,10 @@ final class Settler: Sendable {
                     for entry in batch { entry.done.resume(returning: nil) }
                     return
                 }
+                let cause = await self.queue.cause(of: error)
                 self.logger.warning(
                     "Outcomes could not be recorded; trying again",
-                    metadata: ["error": "\(error)", "count": "\(batch.count)"]
+                    metadata: ["error": "\(cause)", "count": "\(batch.count)"]
                 )
                 try? await Task.sleep(for: pause)
                 pause = min(pause * 2, .seconds(2))

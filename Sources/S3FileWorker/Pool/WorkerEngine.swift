@@ -16,6 +16,7 @@ struct WorkerEngine: Service {
     func run() async throws {
         let stop = StopRequest(bell: self.bell)
         try await withTaskCancellationOrGracefulShutdownHandler {
+            try await self.connections.requireSchema(logger: self.logger)
             while !stop.isRequested, !Task.isCancelled {
                 guard let lease = await self.register(stop) else { break }
                 do {
@@ -51,7 +52,8 @@ struct WorkerEngine: Service {
                 )
                 return WorkerLease(worker: worker, duration: UploadQueue.leaseDuration, sentAt: sentAt)
             } catch {
-                self.logger.warning("The worker could not register; trying again", metadata: ["error": "\(error)"])
+                let cause = await self.connections.queue.cause(of: error)
+                self.logger.warning("The worker could not register; trying again", metadata: ["error": "\(cause)"])
                 try? await Task.sleep(for: pause)
                 pause = min(pause * 2, .seconds(5))
             }
@@ -121,7 +123,8 @@ struct WorkerEngine: Service {
                 lease.prolong(sentAt: sentAt)
                 pause = UploadQueue.heartbeatInterval
             } catch let error as PostgresError {
-                self.logger.warning("A heartbeat failed; trying again", metadata: ["error": "\(error)"])
+                let cause = await self.connections.queue.cause(of: error)
+                self.logger.warning("A heartbeat failed; trying again", metadata: ["error": "\(cause)"])
                 pause = .seconds(1)
             }
         }
