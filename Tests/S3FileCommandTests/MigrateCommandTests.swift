@@ -214,6 +214,8 @@ import Testing
             #expect(alone.code == 0)
             let refused = try await self.s3file(["migrate"], url)
             #expect(refused.code == 1 && refused.text.contains("run s3file migrate adopt 1"), "\(refused.text)")
+            let driver = try await self.upPsql(url)
+            #expect(driver.code == 3 && driver.text.contains("s3file migrate adopt"), "\(driver.text)")
             let adopted = try await self.s3file(["migrate", "adopt", "1"], url)
             #expect(adopted.code == 0 && adopted.text.contains("Recorded 1 uploads"), "\(adopted.text)")
             let migrated = try await self.s3file(["migrate"], url)
@@ -232,7 +234,7 @@ import Testing
             for version in Migrations.all {
                 for part in ["", ".post"] where part.isEmpty || version.post != nil {
                     let file = String(format: "%04d_", version.number) + version.name + part + ".sql"
-                    let run = try await self.psql(["-q", "-f", "\(self.folder.path)/\(file)"], url)
+                    let run = try await self.psql(["-q", "--single-transaction", "-f", "\(self.folder.path)/\(file)"], url)
                     #expect(run.code == 0, "\(run.text)")
                 }
             }
