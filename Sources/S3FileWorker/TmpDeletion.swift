@@ -1,6 +1,5 @@
 import Foundation
 import Logging
-import S3
 import S3File
 import Synchronization
 
@@ -15,14 +14,14 @@ final class TmpDeletion: Sendable {
     /// How often, and how old, leftovers are looked for.
     static let leftoverInterval = Duration.seconds(60)
 
-    private let s3: S3Client
+    private let work: any StoreWork
     private let queue: UploadQueue
     private let logger: Logger
     private let pending = Mutex<[TmpObject]>([])
     private let doorbell = Doorbell()
 
-    init(s3: S3Client, queue: UploadQueue, logger: Logger) {
-        self.s3 = s3
+    init(work: any StoreWork, queue: UploadQueue, logger: Logger) {
+        self.work = work
         self.queue = queue
         self.logger = logger
     }
@@ -83,17 +82,12 @@ final class TmpDeletion: Sendable {
     private func delete(_ objects: [TmpObject]) async {
         for (bucket, objects) in Dictionary(grouping: objects, by: \.bucket) {
             do {
-                let result = try await self.s3.deleteObjects(
-                    bucket: bucket,
-                    objects.map { S3ObjectIdentifier(key: $0.key, versionID: $0.versionID) }
-                )
-                let failed = Set(result.errors.map { Array($0.object.key.utf8) })
-                let gone = objects.filter { !failed.contains(Array($0.key.utf8)) }
+                let (gone, failure) = try await self.work.deleteTmpObjects(objects, bucket: bucket)
                 if !gone.isEmpty { try await self.queue.noteTmpDeleted(gone) }
-                if let error = result.errors.first {
+                if let failure {
                     self.logger.warning(
                         "Some tmp objects were not deleted; trying again later",
-                        metadata: ["bucket": "\(bucket)", "count": "\(result.errors.count)", "code": "\(error.error.code)"]
+                        metadata: ["bucket": "\(bucket)", "count": "\(objects.count - gone.count)", "code": "\(failure)"]
                     )
                 }
             } catch  where Task.isCancelled {

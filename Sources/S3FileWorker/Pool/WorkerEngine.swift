@@ -1,7 +1,6 @@
 import Foundation
 import Logging
 import Postgres
-import S3
 import S3File
 import ServiceLifecycle
 import Synchronization
@@ -9,6 +8,7 @@ import Synchronization
 /// Holds a lease, claims under it, moves and settles; when the lease is lost, drops what it had and begins anew under another number.
 struct WorkerEngine: Service {
     let connections: Connections
+    let work: any StoreWork
     let options: WorkerPool.Options
     let bell: Doorbell
     let logger: Logger
@@ -62,19 +62,14 @@ struct WorkerEngine: Service {
     /// All that happens under one lease. Returns when a stop was requested and everything is settled.
     private func work(under lease: WorkerLease, _ stop: StopRequest) async throws {
         let settler = Settler(queue: self.connections.queue, lease: lease, logger: self.logger)
-        let tmpDeletion = TmpDeletion(s3: self.connections.s3, queue: self.connections.queue, logger: self.logger)
-        let mover = Mover(
-            s3: self.connections.s3,
-            options: self.options,
-            mayContinue: { lease.isHeld() },
-            progress: { [connections, logger] job, copied in
-                do {
-                    try await connections.queue.progress(of: job, worker: lease.worker, copied: copied)
-                } catch {
-                    logger.debug("Progress was not noted", metadata: ["upload": "\(job.id)", "error": "\(error)"])
-                }
+        let tmpDeletion = TmpDeletion(work: self.work, queue: self.connections.queue, logger: self.logger)
+        let progress: @Sendable (Job, Int64) async -> Void = { [connections, logger] job, copied in
+            do {
+                try await connections.queue.progress(of: job, worker: lease.worker, copied: copied)
+            } catch {
+                logger.debug("Progress was not noted", metadata: ["upload": "\(job.id)", "error": "\(error)"])
             }
-        )
+        }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await settler.run() }
             group.addTask { await tmpDeletion.run() }
@@ -95,7 +90,7 @@ struct WorkerEngine: Service {
                         stop: stop,
                         logger: self.logger
                     ).run { job in
-                        let outcome = await mover.move(job)
+                        let outcome = await self.work.move(job, mayContinue: { lease.isHeld() }, progress: progress)
                         let settlement = await settler.settle(job, outcome)
                         self.log(job, outcome, settlement?.status)
                         if let batch = settlement?.tmpDeletion { tmpDeletion.add(job.tmpObject(batch: batch)) }

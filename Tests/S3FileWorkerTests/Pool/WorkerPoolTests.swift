@@ -128,7 +128,7 @@ import Testing
             let outcome = await here.mover().move(job)
             _ = try await here.queue.settle([(job, outcome)], worker: worker)
             // The process dies here. Another one looks.
-            await TmpDeletion(s3: here.s3, queue: here.queue, logger: .quiet).deleteLeftovers(olderThan: .zero)
+            await TmpDeletion(work: S3StoreWork(s3: here.s3, options: .init()), queue: here.queue, logger: .quiet).deleteLeftovers(olderThan: .zero)
             let tmp = try await here.keys(prefix: "tmp/")
             #expect(tmp.isEmpty)
             let left = try await here.queue.tmpObjectsLeft(olderThan: .zero, limit: 10)
