@@ -51,7 +51,6 @@ public final class WorkerPool: Service {
 
     /// Works until shutdown.
     public func run() async throws {
-        let bell = Doorbell()
         // A group of its own, so that on shutdown the engine stops first and its connections last.
         try await ServiceGroup(
             configuration: .init(
@@ -62,7 +61,6 @@ public final class WorkerPool: Service {
                             connections: self.connections,
                             work: self.work,
                             options: self.options,
-                            bell: bell,
                             logger: self.logger
                         ),
                         successTerminationBehavior: .gracefullyShutdownGroup

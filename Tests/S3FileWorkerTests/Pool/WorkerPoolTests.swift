@@ -131,7 +131,7 @@ import Testing
             await TmpDeletion(work: S3StoreWork(s3: here.s3, options: .init()), queue: here.queue, logger: .quiet).deleteLeftovers(olderThan: .zero)
             let tmp = try await here.keys(prefix: "tmp/")
             #expect(tmp.isEmpty)
-            let left = try await here.queue.tmpObjectsLeft(olderThan: .zero, limit: 10)
+            let left = try await here.queue.tmpObjectsLeft(olderThan: .zero, batches: 10)
             #expect(left.isEmpty)
             let upload = try #require(try await here.queue.upload(id))
             #expect(upload.status == .stored)
