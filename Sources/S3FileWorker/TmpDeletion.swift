@@ -1,7 +1,7 @@
 import Foundation
 import Logging
+import NIOConcurrencyHelpers
 import S3File
-import Synchronization
 
 /// Deletes the tmp objects of stored uploads, many in one request. It is told of them only after `stored` is durable.
 ///
@@ -24,7 +24,7 @@ final class TmpDeletion: Sendable {
     private let work: any StoreWork
     private let queue: UploadQueue
     private let logger: Logger
-    private let pending = Mutex(Pending())
+    private let pending = NIOLockedValueBox(Pending())
     private let doorbell = Doorbell()
 
     init(work: any StoreWork, queue: UploadQueue, logger: Logger) {
@@ -36,7 +36,7 @@ final class TmpDeletion: Sendable {
     /// - Parameter objects: of one settle.
     func add(_ objects: [TmpObject]) {
         guard !objects.isEmpty else { return }
-        let isNews = self.pending.withLock { pending in
+        let isNews = self.pending.withLockedValue { pending in
             // A bound on memory: beyond it the record remembers alone.
             guard pending.count < Self.batchSize * 20 else { return false }
             let before = pending.count
@@ -52,7 +52,7 @@ final class TmpDeletion: Sendable {
             group.addTask {
                 while !Task.isCancelled {
                     await self.doorbell.wait()
-                    if self.pending.withLock({ $0.count < Self.batchSize }) {
+                    if self.pending.withLockedValue({ $0.count < Self.batchSize }) {
                         await self.doorbell.wait(until: .now + Self.gatherTime)
                     }
                     await self.flush()
@@ -78,7 +78,7 @@ final class TmpDeletion: Sendable {
     }
 
     private func takeBatch() -> [TmpObject]? {
-        self.pending.withLock { pending in
+        self.pending.withLockedValue { pending in
             var batch: [TmpObject] = []
             let end = pending.groups.firstIndex { group in
                 guard batch.isEmpty || batch.count + group.count <= Self.batchSize else { return true }
@@ -117,7 +117,7 @@ final class TmpDeletion: Sendable {
                 }
             } catch  where Task.isCancelled {
                 // Stopped half-way: the last flush of this process takes them up again.
-                self.pending.withLock { pending in
+                self.pending.withLockedValue { pending in
                     pending.groups.append(objects)
                     pending.count += objects.count
                 }

@@ -1,8 +1,8 @@
 import Foundation
 import Logging
+import NIOConcurrencyHelpers
 import Postgres
 import S3File
-import Synchronization
 
 /// Keeps up to `concurrency` jobs moving: claims, settles, and ends when asked to. ``ExchangeState`` decides.
 final class Exchange: Sendable {
@@ -10,7 +10,7 @@ final class Exchange: Sendable {
     private let lease: WorkerLease
     private let queues: [String]?
     private let logger: Logger
-    private let state: Mutex<ExchangeState>
+    private let state: NIOLockedValueBox<ExchangeState>
     private let bell = Doorbell()
 
     init(
@@ -24,7 +24,7 @@ final class Exchange: Sendable {
         self.lease = lease
         self.queues = configuration.workerQueues
         self.logger = logger
-        self.state = Mutex(
+        self.state = NIOLockedValueBox(
             ExchangeState(
                 concurrency: configuration.workerConcurrency,
                 // More would wait for each other's locks, and for connections.
@@ -37,13 +37,13 @@ final class Exchange: Sendable {
 
     /// There may be jobs: somebody enqueued, or it is time to look.
     func ring(notified: Bool) {
-        self.state.withLock { $0.ring(notified: notified) }
+        self.state.withLockedValue { $0.ring(notified: notified) }
         self.bell.ring()
     }
 
     /// No more claims; what is in flight has the drain time to end.
     func drain() {
-        self.state.withLock { $0.drain(now: .now) }
+        self.state.withLockedValue { $0.drain(now: .now) }
         self.bell.ring()
     }
 
@@ -61,12 +61,12 @@ final class Exchange: Sendable {
                 loop: while !Task.isCancelled {
                     let now = ContinuousClock.now
                     let mayClaim = self.lease.isCertain(now: now)
-                    switch self.state.withLock({ $0.next(now: now, mayClaim: mayClaim) }) {
+                    switch self.state.withLockedValue({ $0.next(now: now, mayClaim: mayClaim) }) {
                     case .move(let jobs):
                         for job in jobs {
                             moves.addTask {
                                 let outcome = await move(job)
-                                if self.state.withLock({ $0.moved((job, outcome), now: .now) }) { self.bell.ring() }
+                                if self.state.withLockedValue({ $0.moved((job, outcome), now: .now) }) { self.bell.ring() }
                             }
                         }
                     case .exchange(let errand):
@@ -93,17 +93,18 @@ final class Exchange: Sendable {
     ) async {
         do {
             let (settlements, jobs) = try await self.send(errand)
-            self.state.withLock { $0.done(errand, claimed: jobs, now: .now) }
+            self.state.withLockedValue { $0.done(errand, claimed: jobs, now: .now) }
             self.bell.ring()
             if !errand.outcomes.isEmpty { settled(errand.outcomes.map { ($0.job, $0.outcome, settlements[$0.job.id]) }) }
         } catch {
             if !Task.isCancelled {
+                let cause = await self.queue.cause(of: error)
                 self.logger.warning(
-                    "The queue could not be reached; trying again",
-                    metadata: ["error": "\(error)", "outcomes": "\(errand.outcomes.count)"]
+                    "Claiming and settling failed; trying again",
+                    metadata: ["error": "\(cause)", "outcomes": "\(errand.outcomes.count)"]
                 )
             }
-            self.state.withLock { $0.failed(errand, now: .now) }
+            self.state.withLockedValue { $0.failed(errand, now: .now) }
             self.bell.ring()
         }
     }
@@ -135,13 +136,13 @@ final class Exchange: Sendable {
             let count = try await self.queue.giveBackOthers(worker: self.lease.worker, inFlight: inFlight)
             if count > 0 {
                 self.logger.info("Jobs whose claim or settle went astray were put back", metadata: ["count": "\(count)"])
-                self.state.withLock { $0.ring(notified: true) }
+                self.state.withLockedValue { $0.ring(notified: true) }
             }
             worked = true
         } catch {
             self.logger.debug("What is in flight could not be compared", metadata: ["error": "\(error)"])
         }
-        self.state.withLock { [worked] in $0.compared(worked, now: .now) }
+        self.state.withLockedValue { [worked] in $0.compared(worked, now: .now) }
         self.bell.ring()
     }
 }

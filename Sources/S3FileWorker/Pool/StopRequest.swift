@@ -1,4 +1,4 @@
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// Whether the engine was asked to stop; whoever works for it then is told once.
 final class StopRequest: Sendable {
@@ -7,13 +7,13 @@ final class StopRequest: Sendable {
         var exchange: Exchange?
     }
 
-    private let state = Mutex(State())
+    private let state = NIOLockedValueBox(State())
 
-    var isRequested: Bool { self.state.withLock { $0.isRequested } }
+    var isRequested: Bool { self.state.withLockedValue { $0.isRequested } }
 
     /// Drains this exchange when the request comes, or at once when it has come.
     func drains(_ exchange: Exchange) {
-        let isRequested = self.state.withLock { state in
+        let isRequested = self.state.withLockedValue { state in
             state.exchange = exchange
             return state.isRequested
         }
@@ -21,7 +21,7 @@ final class StopRequest: Sendable {
     }
 
     func request() {
-        let exchange = self.state.withLock { state in
+        let exchange = self.state.withLockedValue { state in
             state.isRequested = true
             return state.exchange
         }

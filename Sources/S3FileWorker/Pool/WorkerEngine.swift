@@ -14,6 +14,7 @@ struct WorkerEngine: Service {
     func run() async throws {
         let stop = StopRequest()
         try await withTaskCancellationOrGracefulShutdownHandler {
+            try await self.connections.requireSchema(logger: self.logger)
             while !stop.isRequested, !Task.isCancelled {
                 guard let lease = await self.register(stop) else { break }
                 do {
@@ -51,7 +52,8 @@ struct WorkerEngine: Service {
                 )
                 return WorkerLease(worker: worker, duration: UploadQueue.leaseDuration, sentAt: sentAt)
             } catch {
-                self.logger.warning("The worker could not register; trying again", metadata: ["error": "\(error)"])
+                let cause = await self.connections.queue.cause(of: error)
+                self.logger.warning("The worker could not register; trying again", metadata: ["error": "\(cause)"])
                 try? await Task.sleep(for: pause)
                 pause = min(pause * 2, .seconds(1))
             }
@@ -126,7 +128,8 @@ struct WorkerEngine: Service {
                     exchange.ring(notified: true)
                 }
             } catch let error as PostgresError {
-                self.logger.warning("A heartbeat failed; trying again", metadata: ["error": "\(error)"])
+                let cause = await self.connections.queue.cause(of: error)
+                self.logger.warning("A heartbeat failed; trying again", metadata: ["error": "\(cause)"])
                 pause = .seconds(1)
             }
         }

@@ -1,4 +1,4 @@
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// One worker's right to work, as this process knows it: by the monotonic clock, from when the last good heartbeat was *sent*.
 ///
@@ -18,17 +18,17 @@ final class WorkerLease: Sendable {
 
     let worker: Int64
     private let duration: Duration
-    private let state: Mutex<State>
+    private let state: NIOLockedValueBox<State>
 
     init(worker: Int64, duration: Duration, sentAt: ContinuousClock.Instant) {
         self.worker = worker
         self.duration = duration
-        self.state = Mutex(State(sentAt: sentAt))
+        self.state = NIOLockedValueBox(State(sentAt: sentAt))
     }
 
     /// A heartbeat that was sent then was answered well.
     func prolong(sentAt: ContinuousClock.Instant) {
-        let waiters = self.state.withLock { state in
+        let waiters = self.state.withLockedValue { state in
             state.sentAt = max(state.sentAt, sentAt)
             return self.isCertain(state, .now) ? Self.takeWaiters(&state) : []
         }
@@ -37,7 +37,7 @@ final class WorkerLease: Sendable {
 
     /// A heartbeat was answered with no: for good.
     func lose() {
-        let waiters = self.state.withLock { state in
+        let waiters = self.state.withLockedValue { state in
             state.isLost = true
             return Self.takeWaiters(&state)
         }
@@ -46,7 +46,7 @@ final class WorkerLease: Sendable {
 
     /// Whether nobody else can have this worker's jobs.
     func isCertain(now: ContinuousClock.Instant = .now) -> Bool {
-        self.state.withLock { self.isCertain($0, now) }
+        self.state.withLockedValue { self.isCertain($0, now) }
     }
 
     /// Returns when a request may be started: at once while the lease is certain, else when it is again.
@@ -54,7 +54,7 @@ final class WorkerLease: Sendable {
     /// - Throws: ``LeaseLost``, or `CancellationError`.
     func check() async throws {
         try Task.checkCancellation()
-        let number: Int? = try self.state.withLock { state in
+        let number: Int? = try self.state.withLockedValue { state in
             if state.isLost { throw LeaseLost() }
             if self.isCertain(state, .now) { return nil }
             state.lastWaiter += 1
@@ -64,7 +64,7 @@ final class WorkerLease: Sendable {
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { waiter in
                 // Decided under the lock: from here on, whoever changes the lease or cancels finds the waiter in its place.
-                let decision: Result<Void, any Error>? = self.state.withLock { state in
+                let decision: Result<Void, any Error>? = self.state.withLockedValue { state in
                     if Task.isCancelled { return .failure(CancellationError()) }
                     if state.isLost { return .failure(LeaseLost()) }
                     if self.isCertain(state, .now) { return .success(()) }
@@ -74,7 +74,7 @@ final class WorkerLease: Sendable {
                 if let decision { waiter.resume(with: decision) }
             }
         } onCancel: {
-            self.state.withLock { $0.waiters.removeValue(forKey: number) }?.resume(throwing: CancellationError())
+            self.state.withLockedValue { $0.waiters.removeValue(forKey: number) }?.resume(throwing: CancellationError())
         }
     }
 
