@@ -18,6 +18,7 @@ struct ChaosSite: Sendable {
     var client: PostgresClient { self.connections.postgres }
 
     /// - Parameter databaseURL: of a database with our tables.
+    @discardableResult
     static func with<R: Sendable>(
         databaseURL: String,
         faults: Faults = Faults(),
@@ -39,6 +40,7 @@ struct ChaosSite: Sendable {
     }
 
     /// On a cluster of its own, which the test may stop and start.
+    @discardableResult
     static func onCluster<R: Sendable>(
         faults: Faults = Faults(),
         _ body: @Sendable (ChaosSite, TestCluster) async throws -> R
