@@ -2,6 +2,8 @@
 import PackageDescription
 
 let warningsAsErrors = Context.environment["S3FILE_WARNINGS_AS_ERRORS"] == "1"
+/// Set by the scripts in Benchmarks; nobody else pays for building their program.
+let withBenchmarks = Context.environment["S3FILE_BENCHMARKS"] == "1"
 
 /// One array for every target of ours, so that no corner of the package lives under other rules.
 let swiftSettings: [SwiftSetting] =
@@ -45,6 +47,18 @@ let systemPackage = Target.Dependency.product(
 )
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 
+/// Measures the queue through the same code as the worker. It sees `package` declarations, so it is a target of this package.
+let benchmarkTargets: [Target] =
+    withBenchmarks
+    ? [
+        .executableTarget(
+            name: "QueueBenchmark",
+            dependencies: ["Postgres", "S3File", "S3FileWorker", argumentParser, logging, serviceLifecycle, unixSignals],
+            path: "Benchmarks/QueueBenchmark",
+            swiftSettings: swiftSettings
+        )
+    ] : []
+
 let package = Package(
     name: "s3file",
     platforms: [.macOS(.v15)],
@@ -53,7 +67,7 @@ let package = Package(
         .library(name: "S3FileHummingbird", targets: ["S3FileHummingbird"]),
         .library(name: "S3FileWorker", targets: ["S3FileWorker"]),
         .executable(name: "s3file", targets: ["S3FileCommand"]),
-    ],
+    ] + (withBenchmarks ? [.executable(name: "queue-benchmark", targets: ["QueueBenchmark"])] : []),
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-async-algorithms", from: "1.1.4"),
@@ -235,6 +249,14 @@ let package = Package(
             ],
             swiftSettings: swiftSettings
         ),
+        // Real processes that are killed, stopped and cut off.
+        .testTarget(
+            name: "ChaosTests",
+            dependencies: [
+                "S3", "S3DevServer", "S3File", "Postgres", "TestEnvironment", logging, nioConcurrencyHelpers, nioCore,
+            ],
+            swiftSettings: swiftSettings
+        ),
         .testTarget(
             name: "PageTests",
             dependencies: [
@@ -242,6 +264,6 @@ let package = Package(
             ],
             swiftSettings: swiftSettings
         ),
-    ],
+    ] + benchmarkTargets,
     swiftLanguageModes: [.v6]
 )

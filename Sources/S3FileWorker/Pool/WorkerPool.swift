@@ -30,6 +30,7 @@ public final class WorkerPool: Service {
     private let options: Options
     private let logger: Logger
     private let connections: Connections
+    private let work: any StoreWork
 
     /// - Throws: ``ConfigurationError`` when a setting is wrong.
     public init(configuration: S3FileConfiguration, options: Options = Options(), logger: Logger) throws {
@@ -37,6 +38,15 @@ public final class WorkerPool: Service {
         self.options = options
         self.logger = logger
         self.connections = try Connections(configuration: configuration, logger: logger)
+        self.work = S3StoreWork(s3: self.connections.s3, options: options)
+    }
+
+    /// A pool that does other work in the store than the real one.
+    package init(configuration: S3FileConfiguration, options: Options, work: any StoreWork, logger: Logger) throws {
+        self.options = options
+        self.logger = logger
+        self.connections = try Connections(configuration: configuration, logger: logger)
+        self.work = work
     }
 
     /// Works until shutdown.
@@ -44,7 +54,6 @@ public final class WorkerPool: Service {
     /// - Throws: ``SchemaError`` when the tables are not those that this version works with. When that becomes so later, it goes on trying,
     ///   and loses nothing.
     public func run() async throws {
-        let bell = Doorbell()
         // A group of its own, so that on shutdown the engine stops first and its connections last.
         try await ServiceGroup(
             configuration: .init(
@@ -53,8 +62,8 @@ public final class WorkerPool: Service {
                     .init(
                         service: WorkerEngine(
                             connections: self.connections,
+                            work: self.work,
                             options: self.options,
-                            bell: bell,
                             logger: self.logger
                         ),
                         successTerminationBehavior: .gracefullyShutdownGroup
