@@ -1,6 +1,9 @@
 -- Back to one table that is record and queue. What is lost: events, named queues, and which queue an upload was in. The roles stay, for
 -- they belong to the whole cluster. What workers have in hand goes back to the queue.
 
+-- Before anything is read, so that nobody writes what would not be taken along.
+lock table s3file.upload, s3file.job, s3file.tmp_deletion, s3file.worker in access exclusive mode;
+
 drop view s3file.upload_event, s3file.upload_status;
 
 alter table s3file.upload

@@ -44,7 +44,8 @@ import Testing
         ("upload_id => gen_random_uuid()", "23514", "upload_id"), ("size => null", "23502", "size"),
         ("filed => 'docs'", "42883", "filed"), ("priority => 70000", "42883", "enqueue"),
     ])
-    func `what is missing, unknown or misspelt is refused by name`(argument: String, sqlState: String, name: String) async throws {
+    func `what is missing, unknown or misspelt is refused by name`(argument: String, sqlState: String, name: String) async throws
+    {
         let error = try await self.refusal(of: argument)
         #expect(error.sqlState == sqlState)
         #expect(error.columnName == name || error.message.contains(name))
@@ -59,7 +60,9 @@ import Testing
         }
     }
 
-    @Test(arguments: ["name => 'a b'", "name => ''", "name => 'ok', max_in_flight => 0, fair => true", "name => 'ok', max_in_flight => 5"])
+    @Test(arguments: [
+        "name => 'a b'", "name => ''", "name => 'ok', max_in_flight => 0, fair => true", "name => 'ok', max_in_flight => 5",
+    ])
     func `a queue that makes no sense is refused`(arguments: String) async throws {
         try await withQueue { queue, _ in
             let error = await #expect(throws: PostgresError.self) { try await queue.setQueue(arguments) }
@@ -72,7 +75,8 @@ import Testing
         try await withQueue { queue, _ in
             let given = argument.matches(of: /(\w+) =>/).map { String($0.1) }
             let good = [
-                "bucket => 'media'", "tmp_key => 'tmp/s3file/f/x'", "etag => '\"e\"'", "key => 'a/x'", "size => 1", "filename => 'x'",
+                "bucket => 'media'", "tmp_key => 'tmp/s3file/f/x'", "etag => '\"e\"'", "key => 'a/x'", "size => 1",
+                "filename => 'x'",
             ].filter { !given.contains(String($0.prefix { $0 != " " })) }
             let call = SQL(unescaped: "select s3file.enqueue(\((good + [argument]).joined(separator: ", ")))")
             let error = await #expect(throws: PostgresError.self) { try await queue.client.query(call) }

@@ -14,7 +14,9 @@ import Testing
     @Test func `every change of status after the first is an event, in order`() async throws {
         try await withQueue { queue, worker in
             let ids = try await queue.enqueue([.example(), .example()]).map(\.id)
-            for outcome in [Outcome.retry(code: "SlowDown", message: "Slow down.", delay: .zero), .stored(etag: "\"e\"", versionID: nil)] {
+            for outcome in [
+                Outcome.retry(code: "SlowDown", message: "Slow down.", delay: .zero), .stored(etag: "\"e\"", versionID: nil),
+            ] {
                 let jobs = try await queue.claim(worker: worker, room: 10)
                 _ = try await queue.settle(jobs.map { ($0, outcome) }, worker: worker)
             }

@@ -90,7 +90,10 @@ import Testing
                 try await group.waitForAll()
             }
             _ = try await queue.reap(sinceServerStart: .zero)
-            let moving = try await queue.client.query("select count(*) as n from s3file.job where worker is not null")[0]["n", Int.self]
+            let moving = try await queue.client.query("select count(*) as n from s3file.job where worker is not null")[0][
+                "n",
+                Int.self
+            ]
             #expect(moving == 0)
         }
     }

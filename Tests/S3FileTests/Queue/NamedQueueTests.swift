@@ -40,13 +40,19 @@ import Testing
 
     @Test func `what is not due is not taken, and does not hold up what is`() async throws {
         try await withQueue { queue, worker in
-            _ = try await queue.enqueue((0..<50).map { _ in .example() }, hold: .seconds(60), placement: QueuePlacement(priority: -1))
+            _ = try await queue.enqueue(
+                (0..<50).map { _ in .example() },
+                hold: .seconds(60),
+                placement: QueuePlacement(priority: -1)
+            )
             let due = try await queue.enqueue([.example()])[0].id
             #expect(try await queue.claim(worker: worker, room: 10).map(\.id) == [due])
         }
     }
 
-    @Test func `with the lanes of an earlier claim it reads on from there, and sees a new priority only without them`() async throws {
+    @Test func `with the lanes of an earlier claim it reads on from there, and sees a new priority only without them`()
+        async throws
+    {
         try await withQueue { queue, worker in
             let ids = try await queue.enqueue((0..<6).map { _ in .example() }).map(\.id)
             let first = try await queue.claim(worker: worker, room: 2)

@@ -23,11 +23,20 @@ import Testing
     @Test func `ended uploads go when their time has come, each kind in its own; what lives stays`() async throws {
         try await withQueue { queue, _ in
             let live = try await queue.enqueue([.example()])[0].id
-            let (oldStored, newStored) = (try await self.ended(queue, state: 2, daysAgo: 100), try await self.ended(queue, state: 2, daysAgo: 50))
-            let (oldFailed, newFailed) = (try await self.ended(queue, state: 3, daysAgo: 50), try await self.ended(queue, state: 4, daysAgo: 3))
+            let (oldStored, newStored) = (
+                try await self.ended(queue, state: 2, daysAgo: 100), try await self.ended(queue, state: 2, daysAgo: 50)
+            )
+            let (oldFailed, newFailed) = (
+                try await self.ended(queue, state: 3, daysAgo: 50), try await self.ended(queue, state: 4, daysAgo: 3)
+            )
             var (next, pruned, rounds) = (UUID?.none, 0, 0)
             repeat {
-                let batch = try await queue.prune(storedFor: .seconds(90 * 86_400), unstoredFor: .seconds(30 * 86_400), after: next, limit: 2)
+                let batch = try await queue.prune(
+                    storedFor: .seconds(90 * 86_400),
+                    unstoredFor: .seconds(30 * 86_400),
+                    after: next,
+                    limit: 2
+                )
                 (next, pruned, rounds) = (batch.next, pruned + batch.pruned, rounds + 1)
             } while next != nil
             #expect(pruned == 2 && rounds > 1)
@@ -36,7 +45,9 @@ import Testing
         }
     }
 
-    @Test func `without a limit nothing is forgotten, and a tmp object that is still to be deleted keeps its record`() async throws {
+    @Test func `without a limit nothing is forgotten, and a tmp object that is still to be deleted keeps its record`()
+        async throws
+    {
         try await withQueue { queue, _ in
             let kept = try await self.ended(queue, state: 2, daysAgo: 1_000)
             #expect(try await queue.prune(storedFor: nil, unstoredFor: nil, after: nil, limit: 100).pruned == 0)
