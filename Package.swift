@@ -30,6 +30,7 @@ let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package
 let hummingbirdTesting = Target.Dependency.product(name: "HummingbirdTesting", package: "hummingbird")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let mustache = Target.Dependency.product(name: "Mustache", package: "swift-mustache")
+let nioConcurrencyHelpers = Target.Dependency.product(name: "NIOConcurrencyHelpers", package: "swift-nio")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioFoundationCompat = Target.Dependency.product(name: "NIOFoundationCompat", package: "swift-nio")
 let nioFileSystem = Target.Dependency.product(name: "_NIOFileSystem", package: "swift-nio")
@@ -98,20 +99,22 @@ let package = Package(
         ),
         .target(
             name: "Postgres",
-            dependencies: ["CLibpq", crypto, deque, logging, nioCore, nioPosix, serviceLifecycle],
+            dependencies: ["CLibpq", crypto, deque, logging, nioConcurrencyHelpers, nioCore, nioPosix, serviceLifecycle],
             swiftSettings: swiftSettings
         ),
         // S3 without uploads: signing, client, errors.
         .target(
             name: "S3",
-            dependencies: [asyncHTTPClient, crypto, logging, nioCore, nioFoundationCompat, nioHTTP1, nioPosix],
+            dependencies: [
+                asyncHTTPClient, crypto, logging, nioConcurrencyHelpers, nioCore, nioFoundationCompat, nioHTTP1, nioPosix,
+            ],
             swiftSettings: swiftSettings
         ),
         // The numbered SQL of the repository, embedded.
         .target(
             name: "Migrations",
             path: "migrations",
-            resources: [.embedInCode("0001_uploads.sql")],
+            resources: ["0001_uploads.sql", "0002_jobs.sql", "0003_enqueue.sql", "0004_work.sql"].map { .embedInCode($0) },
             swiftSettings: swiftSettings
         ),
         // The domain: fields, tickets, promises, uploads and their queue.
@@ -133,7 +136,9 @@ let package = Package(
         ),
         .target(
             name: "S3FileWorker",
-            dependencies: ["Postgres", "S3", "S3File", asyncAlgorithms, logging, nioCore, serviceLifecycle],
+            dependencies: [
+                "Postgres", "S3", "S3File", asyncAlgorithms, logging, nioConcurrencyHelpers, nioCore, serviceLifecycle,
+            ],
             swiftSettings: swiftSettings
         ),
         .target(
@@ -173,16 +178,15 @@ let package = Package(
         .target(
             name: "TestEnvironment",
             dependencies: [
-                "Migrations", "Postgres", "S3", "S3DevServer", "S3File", asyncHTTPClient, logging, nioCore, nioPosix,
-                serviceLifecycle,
-                subprocess, systemPackage,
+                "Migrations", "Postgres", "S3", "S3DevServer", "S3File", asyncHTTPClient, logging, nioConcurrencyHelpers, nioCore,
+                nioPosix, serviceLifecycle, subprocess, systemPackage,
             ],
             path: "Tests/TestEnvironment",
             swiftSettings: swiftSettings
         ),
         .testTarget(
             name: "PostgresTests",
-            dependencies: ["Postgres", "TestEnvironment", logging, nioCore, serviceLifecycle],
+            dependencies: ["Postgres", "TestEnvironment", logging, nioConcurrencyHelpers, nioCore, serviceLifecycle],
             swiftSettings: swiftSettings
         ),
         .testTarget(

@@ -1,7 +1,8 @@
 /// What went wrong between us and Postgres.
 ///
 /// `description` is fit for logs: it never holds parameter values. So the server's DETAIL is not kept at all (it quotes rows), and the
-/// quoted part of a data exception's message (`invalid input syntax for type integer: "…"`) is struck out.
+/// quoted part of a data exception's message (`invalid input syntax for type integer: "…"`) is struck out. What a function's own RAISE
+/// says is passed on: let it name the column and the rule, not the value.
 package struct PostgresError: Error, Sendable, Hashable {
     package struct Code: Sendable, Hashable, CustomStringConvertible {
         package var description: String
@@ -53,6 +54,12 @@ package struct PostgresError: Error, Sendable, Hashable {
     static func closed(_ message: String = "The Postgres client has been closed.") -> PostgresError {
         PostgresError(.closed, message)
     }
+
+    /// The server chose this transaction as the victim of a deadlock (40P01) or of a conflict between serializable ones (40001). All of it was
+    /// rolled back, so that it is safe to repeat.
+    package var isConflict: Bool { self.sqlState == "40P01" || self.sqlState == "40001" }
+
+    static let readOnlyTransaction = "25006"
 
     /// Waiting does not help: the server knows us and refuses us, or the settings make no sense.
     var isPermanentRefusal: Bool {

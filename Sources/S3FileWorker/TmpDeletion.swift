@@ -26,8 +26,7 @@ final class TmpDeletion: Sendable {
         self.logger = logger
     }
 
-    func add(_ job: Job) {
-        let object = job.tmpObject
+    func add(_ object: TmpObject) {
         // A bound on memory: beyond it the record remembers alone.
         let added = self.pending.withLock { pending in
             guard pending.count < Self.batchSize * 10 else { return false }
@@ -70,8 +69,10 @@ final class TmpDeletion: Sendable {
     /// Deletes what an earlier process stored and did not delete.
     func deleteLeftovers(olderThan age: Duration) async {
         do {
-            let left = try await self.queue.tmpObjectsLeft(olderThan: age, limit: Self.batchSize)
-            if !left.isEmpty { await self.delete(left) }
+            let left = try await self.queue.tmpObjectsLeft(olderThan: age, batches: 10)
+            for start in stride(from: 0, to: left.count, by: Self.batchSize) {
+                await self.delete(Array(left[start..<min(start + Self.batchSize, left.count)]))
+            }
         } catch {
             self.logger.debug("Leftover tmp objects could not be looked up", metadata: ["error": "\(error)"])
         }
@@ -82,7 +83,7 @@ final class TmpDeletion: Sendable {
         for (bucket, objects) in Dictionary(grouping: objects, by: \.bucket) {
             do {
                 let (gone, failure) = try await self.work.deleteTmpObjects(objects, bucket: bucket)
-                if !gone.isEmpty { try await self.queue.noteTmpDeleted(gone.map(\.id)) }
+                if !gone.isEmpty { try await self.queue.noteTmpDeleted(gone) }
                 if let failure {
                     self.logger.warning(
                         "Some tmp objects were not deleted; trying again later",

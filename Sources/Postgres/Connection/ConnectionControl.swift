@@ -9,6 +9,8 @@ final class ConnectionControl: Sendable {
         case busy
         case inTransaction
         case broken
+        /// Broken, and others may be, too: the server fell silent, or is a standby now.
+        case suspect
     }
 
     private let stateValue = Atomic<UInt8>(State.unconnected.rawValue)

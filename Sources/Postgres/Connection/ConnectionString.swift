@@ -101,6 +101,13 @@ enum ConnectionString {
                 return parts.map { part in part.drop { $0 == " " } }.joined(separator: ": ")
             }
         let reason = lines.isEmpty ? "no reason given" : lines.joined(separator: "; ")
+        // Waiting does not help where every host's certificate is refused, or TLS is.
+        if !lines.isEmpty, lines.allSatisfy({ $0.contains("certificate") || $0.contains("does not support SSL") }) {
+            return PostgresError(
+                .configuration,
+                "Cannot connect to Postgres: \(reason); check sslmode and sslrootcert of the database URL."
+            )
+        }
         return PostgresError(.connection, "Cannot connect to Postgres: \(reason)", sqlState: sqlState)
     }
 

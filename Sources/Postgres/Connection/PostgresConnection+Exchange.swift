@@ -20,6 +20,7 @@ struct Exchange {
     let deadline: ContinuousClock.Instant?
     /// Nil when the exchange is shielded from cancellation.
     let interruption: Interruption?
+    let hasParameters: Bool
     /// Why the server was asked to stop.
     var stop: PostgresError?
     var cancelRequest: CancelRequest?
@@ -83,7 +84,8 @@ extension PostgresConnection {
         var exchange = Exchange(
             socket: self.control.socket,
             deadline: self.duration(timeout).map { .now + $0 },
-            interruption: interruption
+            interruption: interruption,
+            hasParameters: request.hasParameters
         )
         self.control.state = .busy
         do {
@@ -96,7 +98,11 @@ extension PostgresConnection {
                     try await self.collect(handle, &exchange)
                 }
             try await self.settle(handle, &exchange)
-            if let failure { throw self.explain(failure, exchange, handle) }
+            if let failure {
+                // The server is a standby, or has become one: where the URL asks for another kind, the next connection finds it.
+                if failure.sqlState == PostgresError.readOnlyTransaction { self.discard(as: .suspect) }
+                throw self.explain(failure, exchange, handle)
+            }
             if handle.isBad { throw self.explain(self.lostError(handle), exchange, handle) }
             self.noteState(handle)
             return results
@@ -116,7 +122,8 @@ extension PostgresConnection {
 
     /// Tells the pool whether the connection can be lent again; a broken one is closed at once.
     private func noteState(_ handle: LibpqHandle) {
-        guard self.handle != nil, !handle.isBad else { return self.discard() }
+        guard self.handle != nil else { return }
+        guard !handle.isBad else { return self.discard() }
         switch PQtransactionStatus(handle.pointer) {
         case PQTRANS_IDLE: self.control.state = .ready
         case PQTRANS_INTRANS, PQTRANS_INERROR: self.control.state = .inTransaction
@@ -184,7 +191,7 @@ extension PostgresConnection {
         var failure: PostgresError?
         while let result = try await self.nextResult(handle, &exchange) {
             defer { PQclear(result) }
-            switch try self.read(result) {
+            switch try self.read(result, exchange) {
             case .success(let rows): results.append(rows)
             case .failure(let error): failure = failure ?? error
             }
@@ -214,7 +221,7 @@ extension PostgresConnection {
             case PGRES_PIPELINE_ABORTED:
                 break
             default:
-                switch try self.read(result) {
+                switch try self.read(result, exchange) {
                 case .success(let rows): results.append(rows)
                 case .failure(var error):
                     // Past the last one it is the commit that failed, such as a deferred constraint.
@@ -234,7 +241,7 @@ extension PostgresConnection {
         return PQgetResult(handle.pointer)
     }
 
-    private func read(_ result: OpaquePointer) throws -> Result<PostgresRows, PostgresError> {
+    private func read(_ result: OpaquePointer, _ exchange: Exchange) throws -> Result<PostgresRows, PostgresError> {
         switch PQresultStatus(result) {
         case PGRES_TUPLES_OK, PGRES_COMMAND_OK, PGRES_EMPTY_QUERY:
             return .success(ServerResult.rows(result))
@@ -242,7 +249,7 @@ extension PostgresConnection {
             self.discard()  // the only way out of a COPY nobody takes part in
             throw PostgresError(.invalidParameter, "COPY is not supported here: use insert … select * from unnest(…).")
         default:
-            return .failure(ServerResult.error(result))
+            return .failure(ServerResult.error(result, hidingParameters: exchange.hasParameters))
         }
     }
 
@@ -276,7 +283,7 @@ extension PostgresConnection {
                 self.askToStop(handle, &exchange, now)
             }
         } else if let giveUp = exchange.giveUp, now >= giveUp {
-            self.discard()  // its state is unknown
+            self.discard(as: .suspect)
             throw exchange.stop ?? .cancelled()
         } else if let askAgain = exchange.askAgain, now >= askAgain, exchange.cancelRequest?.isFinished == true {
             self.askToStop(handle, &exchange, now)
@@ -314,6 +321,14 @@ extension PostgresConnection {
 }
 
 extension Request {
+    var hasParameters: Bool {
+        switch self {
+        case .single(let sql): !sql.parameters.isEmpty
+        case .pipeline(let statements): statements.contains { !$0.parameters.isEmpty }
+        case .simple: false
+        }
+    }
+
     func validate() throws(PostgresError) {
         switch self {
         case .single(let sql): try sql.validate()

@@ -77,8 +77,8 @@ package actor PostgresConnection {
         self.discard()
     }
 
-    func discard() {
-        self.control.state = .broken
+    func discard(as state: ConnectionControl.State = .broken) {
+        self.control.state = state
         self.control.socket = -1
         self.handle = nil
     }

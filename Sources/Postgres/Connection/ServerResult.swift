@@ -44,6 +44,7 @@ enum ServerResult {
         case sqlState = "C"
         case message = "M"
         case position = "P"
+        case internalPosition = "p"
         case schema = "s"
         case table = "t"
         case column = "c"
@@ -51,7 +52,8 @@ enum ServerResult {
         case constraint = "n"
     }
 
-    static func error(_ result: OpaquePointer) -> PostgresError {
+    /// - Parameter hidingParameters: The statement had parameters, whose values the server's words may repeat.
+    static func error(_ result: OpaquePointer, hidingParameters: Bool) -> PostgresError {
         func field(_ field: Field) -> String? {
             PQresultErrorField(result, Int32(field.rawValue.value)).map { String(cString: $0) }
         }
@@ -60,7 +62,10 @@ enum ServerResult {
             return PostgresError(.connection, Self.connectionLost(message))
         }
         var error = PostgresError(.server, field(.message) ?? "", sqlState: sqlState)
-        if sqlState.hasPrefix("22") { error.message = Self.withoutQuotedValue(error.message) }
+        // An unknown name that stands in the SQL text comes with its place; without one it was a value, such as that of a `$1::regclass`.
+        let namesValue =
+            hidingParameters && field(.position) == nil && field(.internalPosition) == nil && sqlState.hasPrefix("42")
+        if sqlState.hasPrefix("22") || namesValue { error.message = Self.withoutQuotedValue(error.message) }
         error.schemaName = field(.schema)
         error.tableName = field(.table)
         error.columnName = field(.column)

@@ -4,7 +4,7 @@ import DequeModule
 ///
 /// A connection is opening, idle or leased. A waiter is handed the next connection that is free, in the order of asking, or fails: when its
 /// patience ends, when its task is cancelled, when the server refuses us for good, or when the pool closes.
-struct PoolState: ~Copyable {
+struct PoolState {
     typealias Instant = ContinuousClock.Instant
 
     struct ConnectionID: Hashable, Sendable { var number: Int }
@@ -34,10 +34,19 @@ struct PoolState: ~Copyable {
         case drained
     }
 
+    /// What a connection is like when it comes back.
+    enum Condition {
+        case reusable
+        case broken
+        /// Broken by what its server has become, as the idle ones are, too, in all likelihood.
+        case suspect
+    }
+
     enum Phase { case notStarted, running, closing }
 
     static let firstBackoff: Duration = .milliseconds(100)
-    static let longestBackoff: Duration = .seconds(5)
+    /// A server that is back is found within this, however long it was away; and a second apart is no burden, one attempt a process at a time.
+    static let longestBackoff: Duration = .seconds(1)
 
     let maximum: Int
     let patience: Duration
@@ -109,12 +118,20 @@ struct PoolState: ~Copyable {
         self.deadlines.removeValue(forKey: waiter) == nil ? [] : [.fail(waiter, .cancelled)]
     }
 
-    mutating func release(_ connection: ConnectionID, reusable: Bool) -> [Action] {
+    mutating func release(_ connection: ConnectionID, as condition: Condition) -> [Action] {
         guard self.leased.remove(connection) != nil else { return [] }
         if self.phase == .closing {
             return self.leased.isEmpty ? [.close(connection), .drained] : [.close(connection)]
         }
-        return reusable ? self.offer(connection) : [.close(connection)] + self.openAsNeeded()
+        switch condition {
+        case .reusable:
+            return self.offer(connection)
+        case .broken:
+            return [.close(connection)] + self.openAsNeeded()
+        case .suspect:
+            defer { self.idle = [] }
+            return ([connection] + self.idle).map { .close($0) } + self.openAsNeeded()
+        }
     }
 
     // MARK: Opening

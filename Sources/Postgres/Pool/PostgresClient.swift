@@ -1,6 +1,6 @@
 package import Logging
+import NIOConcurrencyHelpers
 import ServiceLifecycle
-import Synchronization
 
 /// A pool of connections, which ``PoolState`` governs and this class performs.
 ///
@@ -14,7 +14,7 @@ package final class PostgresClient: Service, Sendable {
         case retry(after: Duration)
     }
 
-    private struct Shell: ~Copyable {
+    private struct Shell {
         var machine: PoolState
         var connections: [ConnectionID: PostgresConnection] = [:]
         var waiters: [WaiterID: CheckedContinuation<Lease, any Error>] = [:]
@@ -29,7 +29,7 @@ package final class PostgresClient: Service, Sendable {
 
     package let configuration: PostgresConfiguration
     private let logger: Logger
-    private let shell: Mutex<Shell>
+    private let shell: NIOLockedValueBox<Shell>
     private let work: AsyncStream<Work>
     private let workContinuation: AsyncStream<Work>.Continuation
     private let drained: AsyncStream<Never>
@@ -38,7 +38,7 @@ package final class PostgresClient: Service, Sendable {
     package init(configuration: PostgresConfiguration, logger: Logger) {
         self.configuration = configuration
         self.logger = logger
-        self.shell = Mutex(
+        self.shell = NIOLockedValueBox(
             Shell(machine: PoolState(maximum: configuration.maximumConnections, patience: configuration.connectTimeout))
         )
         (self.work, self.workContinuation) = AsyncStream.makeStream(of: Work.self)
@@ -83,7 +83,7 @@ package final class PostgresClient: Service, Sendable {
     }
 
     private func closeLeased() async {
-        let leased = self.shell.withLock { shell in
+        let leased = self.shell.withLockedValue { shell in
             defer { shell.connections = [:] }
             return Array(shell.connections.values)
         }
@@ -100,14 +100,14 @@ package final class PostgresClient: Service, Sendable {
             let connection = PostgresConnection(configuration: self.configuration)
             do {
                 try await connection.connect()
-                self.shell.withLock { $0.connections[id] = connection }
+                self.shell.withLockedValue { $0.connections[id] = connection }
                 self.change { $0.opened(id) }
                 self.logger.debug("Connected to Postgres", metadata: ["postgres.connection": "\(id.number)"])
             } catch {
                 let failure = error as? PostgresError ?? PostgresError(.connection, "Cannot connect to Postgres: \(error)")
                 if failure.code != .cancelled {
                     self.logger.info("Cannot connect to Postgres", metadata: ["error": "\(failure)"])
-                    self.shell.withLock { $0.lastFailure = failure }
+                    self.shell.withLockedValue { $0.lastFailure = failure }
                 }
                 self.change {
                     $0.openFailed(id, permanent: failure.isPermanentRefusal, jitter: .random(in: 0...1))
@@ -120,11 +120,11 @@ package final class PostgresClient: Service, Sendable {
 
     /// Lends a connection; whoever gets it must ``release(_:)`` it.
     func lease() async throws -> Lease {
-        let idle = self.shell.withLock { shell in
+        let idle = self.shell.withLockedValue { shell in
             shell.machine.leaseNow().flatMap { id in shell.connections[id].map { Lease(id: id, connection: $0) } }
         }
         if let idle { return idle }
-        let waiter = self.shell.withLock { shell in
+        let waiter = self.shell.withLockedValue { shell in
             shell.lastWaiter += 1
             return WaiterID(number: shell.lastWaiter)
         }
@@ -153,9 +153,14 @@ package final class PostgresClient: Service, Sendable {
     }
 
     func release(_ lease: Lease) {
-        let reusable = lease.connection.control.state == .ready
-        if !reusable { lease.connection.control.abort() }
-        self.change { $0.release(lease.id, reusable: reusable) }
+        let condition: PoolState.Condition =
+            switch lease.connection.control.state {
+            case .ready: .reusable
+            case .suspect: .suspect
+            default: .broken
+            }
+        if condition != .reusable { lease.connection.control.abort() }
+        self.change { $0.release(lease.id, as: condition) }
     }
 
     // MARK: Deciding and doing
@@ -167,7 +172,7 @@ package final class PostgresClient: Service, Sendable {
 
     @discardableResult
     private func change(_ event: (inout Shell) -> [PoolState.Action]?) -> Bool? {
-        let effects: [@Sendable () -> Void]? = self.shell.withLock { shell in
+        let effects: [@Sendable () -> Void]? = self.shell.withLockedValue { shell in
             guard let actions = event(&shell) else { return nil }
             return actions.compactMap { self.effect(of: $0, &shell) }
         }

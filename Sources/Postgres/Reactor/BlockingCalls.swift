@@ -1,12 +1,13 @@
+import NIOConcurrencyHelpers
 import NIOPosix
-import Synchronization
 
 /// The libpq calls that cannot be made non-blocking: name resolution while connecting, and `PQcancel`.
 ///
 /// Two pools, so that connecting to a name server that does not answer never delays a cancellation.
 enum BlockingCalls {
     static let connecting = Self.started(threads: 4)
-    static let cancelling = Self.started(threads: 4)
+    /// More than commonly cancel at once: where a host vanished each waits as long as the kernel does.
+    static let cancelling = Self.started(threads: 16)
 
     private static func started(threads: Int) -> NIOThreadPool {
         let pool = NIOThreadPool(numberOfThreads: threads)
@@ -23,15 +24,13 @@ enum BlockingCalls {
         _ body: @escaping @Sendable () -> Value
     ) async throws -> Value {
         let outcome = OneShot<Value>()
-        let timer = Reactor.shared.schedule(at: deadline) { outcome.complete(.failure(timeout)) }
-        defer { Reactor.shared.cancel(timer) }
         pool.submit { state in
             switch state {
             case .active: outcome.complete(.success(body()))
             case .cancelled: outcome.complete(.failure(.closed("The process is ending.")))
             }
         }
-        return try await outcome.value()
+        return try await outcome.value(until: deadline, otherwise: timeout)
     }
 }
 
@@ -44,10 +43,10 @@ final class OneShot<Value: Sendable>: Sendable {
         case taken
     }
 
-    private let state = Mutex(State.empty)
+    private let state = NIOLockedValueBox(State.empty)
 
     func complete(_ result: Result<Value, PostgresError>) {
-        let continuation: CheckedContinuation<Value, any Error>? = self.state.withLock { state in
+        let continuation: CheckedContinuation<Value, any Error>? = self.state.withLockedValue { state in
             switch state {
             case .empty:
                 state = .delivered(result)
@@ -62,11 +61,13 @@ final class OneShot<Value: Sendable>: Sendable {
         continuation?.resume(with: result.mapError { $0 })
     }
 
-    /// Awaited once.
-    func value() async throws -> Value {
-        try await withTaskCancellationHandler {
+    /// Awaited once, until somebody delivers, the task is cancelled, or `deadline` has passed.
+    func value(until deadline: ContinuousClock.Instant, otherwise timeout: PostgresError) async throws -> Value {
+        let timer = Reactor.shared.schedule(at: deadline) { self.complete(.failure(timeout)) }
+        defer { Reactor.shared.cancel(timer) }
+        return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
-                let delivered: Result<Value, PostgresError>? = self.state.withLock { state in
+                let delivered: Result<Value, PostgresError>? = self.state.withLockedValue { state in
                     if case .delivered(let result) = state {
                         state = .taken
                         return result

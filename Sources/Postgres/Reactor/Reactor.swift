@@ -1,4 +1,5 @@
 import CLibpq
+import NIOConcurrencyHelpers
 import Synchronization
 
 #if canImport(Darwin)
@@ -17,7 +18,7 @@ import Synchronization
 ///
 /// The thread lives as long as the process: actors hold their executor unowned, so a reactor that ended could be used after.
 //
-// Unchecked: `waiters` and `polled` are touched by the loop's thread only (`wait` checks it); the rest is constant, atomic or in a `Mutex`.
+// Unchecked: `waiters` and `polled` are touched by the loop's thread only (`wait` checks it); the rest is constant, atomic or in a locked box.
 final class Reactor: SerialExecutor, @unchecked Sendable {
     typealias Instant = ContinuousClock.Instant
 
@@ -41,7 +42,7 @@ final class Reactor: SerialExecutor, @unchecked Sendable {
 
     private let wakeRead: Int32
     private let wakeWrite: Int32
-    private let inbox = Mutex(Inbox())
+    private let inbox = NIOLockedValueBox(Inbox())
     private let thread = Atomic<UInt>(0)
     private var waiters: [Int32: Waiter] = [:]
     private var polled: [pollfd] = []
@@ -109,11 +110,11 @@ final class Reactor: SerialExecutor, @unchecked Sendable {
     }
 
     func cancel(_ timer: TimerID) {
-        self.inbox.withLock { _ = $0.timers.removeValue(forKey: timer) }
+        self.inbox.withLockedValue { _ = $0.timers.removeValue(forKey: timer) }
     }
 
     private func post<R: Sendable>(_ change: @Sendable (inout Inbox) -> R) -> R {
-        let (result, mustWake) = self.inbox.withLock { inbox in
+        let (result, mustWake) = self.inbox.withLockedValue { inbox in
             let result = change(&inbox)
             defer { inbox.asleep = false }
             return (result, inbox.asleep)
@@ -132,7 +133,7 @@ final class Reactor: SerialExecutor, @unchecked Sendable {
         var jobs: [UnownedJob] = []
         var interrupts: [Int32] = []
         while true {
-            let (idle, nextTimer) = self.inbox.withLock { inbox in
+            let (idle, nextTimer) = self.inbox.withLockedValue { inbox in
                 swap(&jobs, &inbox.jobs)
                 swap(&interrupts, &inbox.interrupts)
                 let idle = jobs.isEmpty && interrupts.isEmpty
@@ -157,7 +158,7 @@ final class Reactor: SerialExecutor, @unchecked Sendable {
             if let until = waiter.until { next = next.map { min($0, until) } ?? until }
         }
         let ready = poll(&self.polled, nfds_t(self.polled.count), idle ? Self.milliseconds(to: next) : 0)
-        self.inbox.withLock { $0.asleep = false }
+        self.inbox.withLockedValue { $0.asleep = false }
         if ready > 0 {
             if self.polled[0].revents != 0 {
                 var sink: (UInt64, UInt64) = (0, 0)
@@ -178,7 +179,7 @@ final class Reactor: SerialExecutor, @unchecked Sendable {
                 waiter.continuation.resume(returning: 0)
             }
         }
-        let due = self.inbox.withLock { inbox in
+        let due = self.inbox.withLockedValue { inbox in
             let due = inbox.timers.filter { $0.value.at <= now }
             for id in due.keys { inbox.timers.removeValue(forKey: id) }
             return due.values.map(\.body)

@@ -1,3 +1,4 @@
+package import struct Foundation.Date
 package import struct Foundation.UUID
 
 /// An upload as a worker sees it: what to copy, from where, to where, and under which attempt.
@@ -15,8 +16,11 @@ package struct Job: Sendable, Equatable {
     package var versionID: String?
     package var bucket: String
     package var key: String
+    /// Its place in the queue when it was claimed.
+    package var place: Lane
+    /// Whether it came from a fair queue, which has no lanes.
+    package var isFair: Bool
 
-    /// A claim's row as a job.
     package init(
         id: UUID,
         attempt: Int16,
@@ -29,7 +33,9 @@ package struct Job: Sendable, Equatable {
         etag: String,
         versionID: String?,
         bucket: String,
-        key: String
+        key: String,
+        place: Lane,
+        isFair: Bool = false
     ) {
         self.id = id
         self.attempt = attempt
@@ -43,5 +49,25 @@ package struct Job: Sendable, Equatable {
         self.versionID = versionID
         self.bucket = bucket
         self.key = key
+        self.place = place
+        self.isFair = isFair
+    }
+}
+
+/// Where a claim begins to read: one queue and priority, from one place on.
+///
+/// Rows that were claimed before stay in Postgres's index, dead, for as long as any transaction anywhere is open. A claim that knows where the
+/// living begin does not read them again.
+package struct Lane: Sendable, Equatable {
+    package var queue: String
+    package var priority: Int16
+    package var runAt: Date
+    package var uploadID: UUID
+
+    package init(queue: String, priority: Int16, runAt: Date, uploadID: UUID) {
+        self.queue = queue
+        self.priority = priority
+        self.runAt = runAt
+        self.uploadID = uploadID
     }
 }

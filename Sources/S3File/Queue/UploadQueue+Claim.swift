@@ -1,56 +1,80 @@
-import Foundation
-import Postgres
+package import Foundation
+package import Postgres
 
 extension UploadQueue {
     /// The most jobs of one claim.
-    package static let largestClaim = 100
+    package static let largestClaim = 1_000
 
     /// Claims due jobs for a live worker, counting the attempt.
     ///
-    /// The limit is a literal, because Postgres plans `LIMIT $1` as a tenth of the table; and the claimed ids come back through
-    /// `any(array(…))`, because a join to them is quadratic under a generic plan.
-    package func claim(worker: Int64, limit: Int) async throws -> [Job] {
-        let limit = max(1, min(limit, Self.largestClaim))
-        return try await self.client.query(
-            """
-            with alive as (
-                select id from s3file.worker where id = \(worker) and expires_at > now() and not draining for key share),
-            due as materialized (
-                select id from s3file.upload
-                 where state = 0 and run_at <= now() and exists (select from alive)
-                 order by priority, run_at, id limit \(unescaped: String(limit)) for no key update skip locked)
-            update s3file.upload j
-               set state = 1, attempt = j.attempt + 1, worker = \(worker), started_at = now(), updated_at = now()
-             where j.id = any(array(select id from due))
-            returning j.id, j.attempt, j.max_attempts, j.filename, j.content_type, j.size, j.tmp_bucket, j.tmp_key, j.etag,
-                      j.version_id, j.bucket, j.key
-            """,
+    /// - Parameters:
+    ///   - queues: those that it serves; `nil` for all.
+    ///   - lanes: where to read on, from an earlier claim. With `nil` it looks for all there are, and serves the fair queues too: a worker does
+    ///     that every now and then, and whenever a claim comes back short.
+    package func claim(worker: Int64, room: Int, queues: [String]?, lanes: [Lane]?) async throws -> [Job] {
+        try await self.client.query(
+            Self.claimStatement(worker: worker, room: room, queues: queues, lanes: lanes),
             timeout: .after(.seconds(5))
-        ).map { row in
-            Job(
-                id: try row["id", UUID.self],
-                attempt: try row["attempt", Int16.self],
-                maxAttempts: try row["max_attempts", Int16.self],
-                filename: try row["filename", String.self],
-                contentType: try row["content_type", String.self],
-                size: try row["size", Int64.self],
-                tmpBucket: try row["tmp_bucket", String.self],
-                tmpKey: try row["tmp_key", String.self],
-                etag: try row["etag", String.self],
-                versionID: try row["version_id", String?.self],
-                bucket: try row["bucket", String.self],
-                key: try row["key", String.self]
-            )
-        }
+        ).map(Job.init(row:))
+    }
+
+    /// Settles and claims in one round trip and one commit. What is settled makes no room by itself: `room` is what the worker has.
+    package func settleAndClaim(
+        _ outcomes: [(job: Job, outcome: Outcome)],
+        worker: Int64,
+        room: Int,
+        queues: [String]?,
+        lanes: [Lane]?
+    ) async throws -> (settled: [UUID: Settlement], jobs: [Job]) {
+        let results = try await self.client.pipeline(
+            [
+                Self.settleStatement(outcomes, worker: worker),
+                Self.claimStatement(worker: worker, room: room, queues: queues, lanes: lanes),
+            ],
+            timeout: .after(.seconds(5))
+        )
+        return (try Self.settlements(results[0]), try results[1].map(Job.init(row:)))
+    }
+
+    static func claimStatement(worker: Int64, room: Int, queues: [String]?, lanes: [Lane]?) -> SQL {
+        """
+        select * from s3file.claim(
+            worker => \(worker), room => \(Int32(max(0, min(room, Self.largestClaim)))), queues => \(queues),
+            lane_queues => \(lanes?.map(\.queue)), lane_priorities => \(lanes?.map(\.priority)),
+            lane_run_ats => \(lanes?.map(\.runAt)), lane_uploads => \(lanes?.map(\.uploadID)))
+        """
     }
 
     /// Notes how many bytes a long copy has done. Fenced like a settle, and allowed to be lost.
     package func progress(of job: Job, worker: Int64, copied: Int64) async throws {
         _ = try await self.client.query(
-            """
-            update s3file.upload set copied = \(copied), updated_at = now()
-             where id = \(job.id) and attempt = \(job.attempt) and worker = \(worker) and state = 1
-            """
+            "select s3file.progress(worker => \(worker), upload_id => \(job.id), attempt => \(job.attempt), copied => \(copied))"
+        )
+    }
+}
+
+extension Job {
+    init(row: PostgresRow) throws {
+        self.init(
+            id: try row["id", UUID.self],
+            attempt: try row["attempt", Int16.self],
+            maxAttempts: try row["max_attempts", Int16.self],
+            filename: try row["filename", String.self],
+            contentType: try row["content_type", String.self],
+            size: try row["size", Int64.self],
+            tmpBucket: try row["tmp_bucket", String.self],
+            tmpKey: try row["tmp_key", String.self],
+            etag: try row["etag", String.self],
+            versionID: try row["version_id", String?.self],
+            bucket: try row["bucket", String.self],
+            key: try row["key", String.self],
+            place: Lane(
+                queue: try row["queue", String.self],
+                priority: try row["priority", Int16.self],
+                runAt: try row["run_at", Date.self],
+                uploadID: try row["id", UUID.self]
+            ),
+            isFair: try row["fair", Bool.self]
         )
     }
 }

@@ -1,37 +1,87 @@
 package import Foundation
-import Postgres
+package import Postgres
 
 extension UploadQueue {
-    /// Enqueues in one round trip and one transaction: all or none.
+    /// Enqueues in one statement and one round trip: all or none.
     ///
-    /// - Parameter hold: how long no worker may take it, unless it is released before.
-    package func enqueue(_ promises: [UploadPromise], hold: Duration?, now: Date = Date()) async throws -> [Upload] {
-        guard !promises.isEmpty else { return [] }
-        let seconds = hold.map { Double($0.components.seconds) }
-        // In the order of their keys: two forms that wish for the same keys wait for one another in one order, and not for ever.
-        let ordered = Self.inEnqueueOrder(promises)
-        var statements = ordered.map { promise -> SQL in
-            """
-            select * from s3file.enqueue(
-                bucket => \(promise.tmpBucket), tmp_key => \(promise.tmpKey), etag => \(promise.etag), size => \(promise.size),
-                key => \(promise.requestedKey), content_type => \(promise.contentType), filename => \(promise.filename),
-                field => \(promise.field), owner => \(promise.owner), upload_id => \(promise.id), version_id => \(promise.versionID),
-                run_at => now() + make_interval(secs => coalesce(\(seconds)::float8, 0)))
-            """
+    /// Only if some were enqueued before, another one reads how they stand.
+    ///
+    /// - Parameters:
+    ///   - hold: how long no worker may take them, unless they are released before.
+    ///   - metadata: a JSON object of at most 8,192 bytes, kept with each of them.
+    ///   - placement: in which queue they wait, and how.
+    package func enqueue(
+        _ promises: [UploadPromise],
+        hold: Duration? = nil,
+        metadata: String? = nil,
+        placement: QueuePlacement = QueuePlacement()
+    ) async throws -> [Upload] {
+        guard let first = promises.first else { return [] }
+        let rows =
+            if promises.count == 1 {
+                try await self.client.query(Self.enqueueStatement(first, hold, metadata, placement))
+            } else {
+                try await self.enqueueMany(promises, hold, metadata, placement)
+            }
+        var enqueued: [(id: UUID, key: String, isNew: Bool)] = Array(repeating: (first.id, "", false), count: promises.count)
+        for row in rows {
+            let place = promises.count == 1 ? 0 : try row["place", Int.self] - 1
+            enqueued[place] = (try row["id", UUID.self], try row["final_key", String.self], try row["is_new", Bool.self])
         }
-        // By the tmp keys: a promise that was posted before has the id of its first post.
-        let buckets = promises.map(\.tmpBucket)
-        let keys = promises.map(\.tmpKey)
-        statements.append(
-            """
-            select \(unescaped: Self.uploadColumns)
-              from unnest(\(buckets)::text[], \(keys)::text[]) with ordinality as posted(bucket, key, position)
-              join s3file.upload u on u.tmp_bucket = posted.bucket and u.tmp_key = posted.key
-             order by position
-            """
-        )
-        let results = try await self.client.pipeline(statements)
-        return try results[results.count - 1].map(Upload.init(row:))
+        let known = try await self.uploads(enqueued.filter { !$0.isNew }.map(\.id))
+        let now = try rows[0]["now", Date.self]
+        return try zip(promises, enqueued).map { promise, entry in
+            if entry.isNew { return Upload(enqueued: promise, id: entry.id, key: entry.key, maxAttempts: placement.maxAttempts, at: now) }
+            guard let upload = known[entry.id] else { throw PostgresError(.decoding, "An upload vanished while it was enqueued again.") }
+            return upload
+        }
+    }
+
+    private func enqueueMany(
+        _ promises: [UploadPromise],
+        _ hold: Duration?,
+        _ metadata: String?,
+        _ placement: QueuePlacement
+    ) async throws -> PostgresRows {
+        do {
+            return try await self.client.query(
+                """
+                select *, now() as now from s3file.enqueue_many(
+                    buckets => \(promises.map(\.tmpBucket)), tmp_keys => \(promises.map(\.tmpKey)), etags => \(promises.map(\.etag)),
+                    sizes => \(promises.map(\.size)), keys => \(promises.map(\.requestedKey)),
+                    content_types => \(promises.map(\.contentType)), filenames => \(promises.map(\.filename)),
+                    fields => \(promises.map(\.field)), owners => \(promises.map(\.owner)), upload_ids => \(promises.map(\.id)),
+                    version_ids => \(promises.map(\.versionID)), tmp_buckets => \(promises.map(\.tmpBucket)),
+                    run_at => now() + make_interval(secs => \(hold.map(Self.seconds))),
+                    metadata => array_fill(coalesce(\(metadata)::jsonb, '{}'), array[\(Int32(promises.count))]),
+                    queue => \(placement.queue), priority => \(placement.priority), max_attempts => \(placement.maxAttempts))
+                """
+            )
+        } catch let error as PostgresError where error.sqlState.map(Self.refusals.contains) == true {
+            // Again one by one, in one transaction, so that the error says which of them was refused.
+            _ = try await self.client.pipeline(Self.inEnqueueOrder(promises).map { Self.enqueueStatement($0, hold, metadata, placement) })
+            throw error
+        }
+    }
+
+    /// What `s3file.enqueue` refuses about one upload: of another owner, replaced, removed.
+    private static let refusals: Set<String> = ["42501", "SF409", "SF410"]
+
+    private static func enqueueStatement(
+        _ promise: UploadPromise,
+        _ hold: Duration?,
+        _ metadata: String?,
+        _ placement: QueuePlacement
+    ) -> SQL {
+        """
+        select *, now() as now from s3file.enqueue(
+            bucket => \(promise.tmpBucket), tmp_key => \(promise.tmpKey), etag => \(promise.etag), size => \(promise.size),
+            key => \(promise.requestedKey), content_type => \(promise.contentType), filename => \(promise.filename),
+            field => \(promise.field), owner => \(promise.owner), upload_id => \(promise.id), version_id => \(promise.versionID),
+            tmp_bucket => \(promise.tmpBucket), run_at => now() + make_interval(secs => \(hold.map(Self.seconds))),
+            metadata => coalesce(\(metadata)::jsonb, '{}'), queue => \(placement.queue), priority => \(placement.priority),
+            max_attempts => \(placement.maxAttempts))
+        """
     }
 
     /// The order in which promises are written, so that the place of a refused one can be told.
@@ -41,29 +91,24 @@ extension UploadQueue {
 
     /// Lets workers take held uploads now. One whose hold a failed post of the same form gave up meanwhile is queued again.
     package func release(_ ids: [UUID]) async throws {
-        _ = try await self.client.query(
-            """
-            update s3file.upload set state = 0, run_at = now(), finished_at = null, updated_at = now()
-             where id = any(\(ids)::uuid[])
-               and (state = 0 and attempt = 0 or state = 4 and not tmp_deleted and not cancel_requested)
-            """
-        )
+        _ = try await self.client.query("select s3file.release(\(ids))")
     }
 
-    /// Gives up held uploads, so that the form can be posted again. One that was released before stays as it is, also one that is
-    /// released while this waits for its row: hence the clock, not the time at which the statement began.
+    /// Gives up held uploads, so that the form can be posted again. One that was released before stays as it is.
     package func cancelHeld(_ ids: [UUID]) async throws {
-        _ = try await self.client.query(
-            """
-            update s3file.upload set state = 4, finished_at = now(), updated_at = now()
-             where id = any(\(ids)::uuid[]) and state = 0 and attempt = 0 and run_at > clock_timestamp()
-            """
-        )
+        _ = try await self.client.query("select s3file.cancel_held(\(ids))")
     }
 
     /// Withdraws uploads: queued ones at once, moving ones when their worker settles.
     package func cancel(_ ids: [UUID]) async throws {
-        _ = try await self.client.query("select s3file.cancel(id) from unnest(\(ids)::uuid[]) as asked(id)")
+        _ = try await self.client.query("select s3file.cancel(id) from unnest(\(ids)) as asked(id) order by id")
+    }
+
+    /// Takes failed and cancelled uploads up again whose tmp object is still there.
+    ///
+    /// - Returns: how many.
+    package func retry(_ ids: [UUID]) async throws -> Int {
+        try await self.client.query("select s3file.retry(\(ids)) as count")[0]["count", Int.self]
     }
 
     /// Wakes idle workers. Never part of an enqueue's transaction: NOTIFY there makes every commit wait for one lock.

@@ -1,5 +1,5 @@
 package import Foundation
-import Postgres
+package import Postgres
 
 /// How an attempt ended.
 package enum Outcome: Sendable, Equatable {
@@ -16,84 +16,93 @@ package enum Outcome: Sendable, Equatable {
     case givenBack
 }
 
+/// What a settle came to.
+package struct Settlement: Sendable, Equatable {
+    package var status: UploadStatus
+    /// The batch under which a stored upload's tmp object waits to be deleted.
+    package var tmpDeletion: Int64?
+}
+
 extension UploadQueue {
     /// Settles many attempts in one statement, each fenced by its id, attempt and worker.
     ///
-    /// - Returns: the ids for which it took effect, with their new status. The others were lost to another attempt: whoever holds them
-    ///   now decides, and nothing may be done on their behalf.
-    package func settle(_ outcomes: [(job: Job, outcome: Outcome)], worker: Int64) async throws -> [UUID: UploadStatus] {
+    /// - Returns: those for which it took effect. The others were lost to another attempt: whoever holds them now decides, and nothing may be
+    ///   done on their behalf.
+    package func settle(_ outcomes: [(job: Job, outcome: Outcome)], worker: Int64) async throws -> [UUID: Settlement] {
         guard !outcomes.isEmpty else { return [:] }
-        var states: [Int16] = []
-        var delays: [Double?] = []
-        var codes: [String?] = []
-        var messages: [String?] = []
-        var etags: [String?] = []
-        var versions: [String?] = []
-        for (_, outcome) in outcomes {
-            var (delay, code, message, etag, version): (Double?, String?, String?, String?, String?)
-            switch outcome {
-            case .stored(let storedETag, let versionID):
-                states.append(UploadStatus.stored.state)
-                (etag, version) = (storedETag, versionID)
-            case .retry(let errorCode, let errorMessage, let after):
-                states.append(UploadStatus.queued.state)
-                (delay, code, message) = (after.map(Self.seconds), errorCode, errorMessage)
-            case .parked(let errorCode, let errorMessage):
-                states.append(Self.parked)
-                (delay, code, message) = (Self.seconds(Self.parkingTime), errorCode, errorMessage)
-            case .failed(let errorCode, let errorMessage):
-                states.append(UploadStatus.failed.state)
-                (code, message) = (errorCode, errorMessage)
-            case .givenBack:
-                states.append(Self.givenBack)
-            }
-            delays.append(delay)
-            codes.append(code.map { String($0.prefix(100)) })
-            messages.append(message.map { String($0.prefix(1_000)) })
-            etags.append(etag)
-            versions.append(version)
-        }
-        let rows = try await self.client.query(
-            """
-            update s3file.upload j
-               set state = case
-                       when t.outcome not in (2, 3) and j.cancel_requested then 4
-                       when t.outcome = 0 and j.attempt >= j.max_attempts then 3
-                       when t.outcome in (\(Self.givenBack), \(Self.parked)) then 0
-                       else t.outcome end,
-                   finished_at = case
-                       when t.outcome in (2, 3) or j.cancel_requested or (t.outcome = 0 and j.attempt >= j.max_attempts) then now() end,
-                   max_attempts = case
-                       when t.outcome in (\(Self.givenBack), \(Self.parked)) then least(j.max_attempts + 1, 32767) else j.max_attempts end,
-                   run_at = case
-                       when t.outcome in (0, \(Self.parked)) then now() + make_interval(secs =>
-                           coalesce(t.delay, least(power(j.attempt, 4), 3600) * (0.9 + 0.2 * random())))
-                       when t.outcome = \(Self.givenBack) then now()
-                       else j.run_at end,
-                   worker = null, updated_at = now(),
-                   error_code = t.code, error_message = t.message, error_retryable = case when t.code is not null then t.outcome <> 3 end,
-                   stored_etag = t.etag, stored_version_id = t.version
-              from unnest(\(outcomes.map(\.job.id))::uuid[], \(outcomes.map(\.job.attempt))::smallint[], \(states)::smallint[],
-                          \(delays)::float8[], \(codes)::text[], \(messages)::text[], \(etags)::text[], \(versions)::text[])
-                   as t(id, attempt, outcome, delay, code, message, etag, version)
-             where j.id = any(\(outcomes.map(\.job.id))::uuid[]) and j.id = t.id
-               and j.attempt = t.attempt and j.worker = \(worker) and j.state = 1
-            returning j.id, j.state
-            """,
-            timeout: .after(.seconds(5))
+        return try Self.settlements(
+            try await self.client.query(Self.settleStatement(outcomes, worker: worker), timeout: .after(.seconds(5)))
         )
-        var settled: [UUID: UploadStatus] = [:]
+    }
+
+    static func settleStatement(_ outcomes: [(job: Job, outcome: Outcome)], worker: Int64) -> SQL {
+        let entries = outcomes.map { Entry($0.outcome) }
+        return """
+            select * from s3file.settle(
+                worker => \(worker), upload_ids => \(outcomes.map(\.job.id)), attempts => \(outcomes.map(\.job.attempt)),
+                outcomes => \(entries.map(\.outcome)), delays => \(entries.map(\.delay)), codes => \(entries.map(\.code)),
+                messages => \(entries.map(\.message)), etags => \(entries.map(\.etag)), version_ids => \(entries.map(\.versionID)))
+            """
+    }
+
+    static func settlements(_ rows: PostgresRows) throws -> [UUID: Settlement] {
+        var settled: [UUID: Settlement] = [:]
+        settled.reserveCapacity(rows.count)
         for row in rows {
-            settled[try row["id", UUID.self]] = UploadStatus(state: try row["state", Int16.self])
+            settled[try row["id", UUID.self]] = Settlement(
+                status: try UploadStatus(settledState: try row["state", Int16.self]),
+                tmpDeletion: try row["tmp_deletion", Int64?.self]
+            )
         }
         return settled
     }
 
+    /// An outcome as the function `s3file.settle` takes it.
+    private struct Entry {
+        var outcome: String
+        var delay: Double?
+        var code: String?
+        var message: String?
+        var etag: String?
+        var versionID: String?
+
+        init(_ outcome: Outcome) {
+            switch outcome {
+            case .stored(let etag, let versionID):
+                self.outcome = "stored"
+                (self.etag, self.versionID) = (etag, versionID)
+            case .retry(let code, let message, let delay):
+                self.outcome = "retry"
+                (self.code, self.message, self.delay) = (code, message, delay.map(UploadQueue.seconds))
+            case .parked(let code, let message):
+                self.outcome = "parked"
+                (self.code, self.message, self.delay) = (code, message, UploadQueue.seconds(UploadQueue.parkingTime))
+            case .failed(let code, let message):
+                self.outcome = "failed"
+                (self.code, self.message) = (code, message)
+            case .givenBack:
+                self.outcome = "given_back"
+            }
+            // Both may hold what a store answered: bounded here, and without the one character that Postgres cannot keep.
+            self.code = self.code.map { String($0.prefix(100)).replacing("\0", with: "\u{FFFD}") }
+            self.message = self.message.map { String($0.prefix(1_000)).replacing("\0", with: "\u{FFFD}") }
+        }
+    }
+
     /// How long a parked upload waits for the store to be mended.
     static let parkingTime = Duration.seconds(60)
+}
 
-    // Outcomes that are no states. Both raise the limit and leave the attempt as it is: the attempt is the fencing token, and is never
-    // used twice.
-    private static let givenBack: Int16 = 10
-    private static let parked: Int16 = 11
+extension UploadStatus {
+    fileprivate init(settledState state: Int16) throws {
+        switch state {
+        case 0: self = .queued
+        case 2: self = .stored
+        case 3: self = .failed
+        case 4: self = .cancelled
+        case 5: self = .expired
+        default:
+            throw ConfigurationError("The upload table has a state that this version does not know: \(state). Update this program.")
+        }
+    }
 }

@@ -2,24 +2,33 @@ package import Foundation
 import Postgres
 
 extension UploadQueue {
-    /// What ``Upload/init(row:)`` reads, from the alias `u`.
+    /// What ``Upload/init(row:)`` reads, of `s3file.upload_status`.
     static let uploadColumns = """
-        u.id, u.state, u.field, u.owner, u.filename, u.size, u.content_type, u.bucket, u.key, u.attempt, u.max_attempts, u.copied,
-        u.error_code, u.error_message, u.error_retryable, u.created_at, u.updated_at, u.finished_at
+        id, status, field, owner, filename, size, content_type, bucket, key, attempt, max_attempts, copied_bytes,
+        error_code, error_message, error_retryable, created_at, updated_at, stored_at
         """
 
     /// One upload; `nil` when there is none with this id.
     package func upload(_ id: UUID) async throws -> Upload? {
-        try await self.client.query("select \(unescaped: Self.uploadColumns) from s3file.upload u where u.id = \(id)")
+        try await self.client.query("select \(unescaped: Self.uploadColumns) from s3file.upload_status where id = \(id)")
             .first.map(Upload.init(row:))
+    }
+
+    /// Those of these uploads that there are.
+    package func uploads(_ ids: [UUID]) async throws -> [UUID: Upload] {
+        guard !ids.isEmpty else { return [:] }
+        let rows = try await self.client.query(
+            "select \(unescaped: Self.uploadColumns) from s3file.upload_status where id = any(\(ids)::uuid[])"
+        )
+        return Dictionary(try rows.map(Upload.init(row:)).map { ($0.id, $0) }) { first, _ in first }
     }
 
     /// The newest uploads of one owner; those of one form in its order.
     package func recent(owner: String, limit: Int) async throws -> [Upload] {
         try await self.client.query(
             """
-            select \(unescaped: Self.uploadColumns) from s3file.upload u
-             where u.owner = \(owner) order by u.created_at desc, u.id limit \(Int64(limit))
+            select \(unescaped: Self.uploadColumns) from s3file.upload_status
+             where owner = \(owner) order by created_at desc, id limit \(Int64(limit))
             """
         ).map(Upload.init(row:))
     }
@@ -27,11 +36,7 @@ extension UploadQueue {
     /// The promise that already claimed a tmp key, if its owner is the one who asks.
     package func promise(tmpBucket: String, tmpKey: String, owner: String?) async throws -> UploadPromise? {
         let rows = try await self.client.query(
-            """
-            select u.id, u.field, u.filename, u.size, u.content_type, u.etag, u.version_id, u.key
-              from s3file.upload u
-             where u.tmp_bucket = \(tmpBucket) and u.tmp_key = \(tmpKey) and u.owner is not distinct from \(owner) and u.state in (0, 1, 2)
-            """
+            "select * from s3file.promise(tmp_bucket => \(tmpBucket), tmp_key => \(tmpKey), owner => \(owner))"
         )
         guard let row = rows.first else { return nil }
         return UploadPromise(
@@ -52,28 +57,24 @@ extension UploadQueue {
 
 extension Upload {
     init(row: PostgresRow) throws {
-        let state = try row["state", Int16.self]
-        guard let status = UploadStatus(state: state) else {
-            throw ConfigurationError(
-                "The upload table has a state that this version does not know: \(state). Update the application."
-            )
+        let word = try row["status", String.self]
+        guard let status = UploadStatus(rawValue: word) else {
+            throw ConfigurationError("The record has a status that this version does not know: \(word). Update the application.")
         }
-        let size = try row["size", Int64.self]
-        let code = try row["error_code", String?.self]
         self.init(
             id: try row["id", UUID.self],
             status: status,
             field: try row["field", String.self],
             owner: try row["owner", String?.self],
             filename: try row["filename", String.self],
-            size: size,
+            size: try row["size", Int64.self],
             contentType: try row["content_type", String.self],
             bucket: try row["bucket", String.self],
             key: try row["key", String?.self],
             attempt: Int(try row["attempt", Int16.self]),
             maxAttempts: Int(try row["max_attempts", Int16.self]),
-            progress: Progress(copied: status == .stored ? size : try row["copied", Int64.self], total: size),
-            error: try code.map {
+            progress: Progress(copied: try row["copied_bytes", Int64.self], total: try row["size", Int64.self]),
+            error: try row["error_code", String?.self].map {
                 Failure(
                     code: $0,
                     message: try row["error_message", String?.self] ?? "",
@@ -82,7 +83,29 @@ extension Upload {
             },
             createdAt: try row["created_at", Date.self],
             updatedAt: try row["updated_at", Date.self],
-            storedAt: status == .stored ? try row["finished_at", Date?.self] : nil
+            storedAt: try row["stored_at", Date?.self]
+        )
+    }
+
+    /// As the record has it that was just made of this promise.
+    init(enqueued promise: UploadPromise, id: UUID, key: String, maxAttempts: Int16, at now: Date) {
+        self.init(
+            id: id,
+            status: .queued,
+            field: promise.field,
+            owner: promise.owner,
+            filename: promise.filename,
+            size: promise.size,
+            contentType: promise.contentType,
+            bucket: promise.tmpBucket,
+            key: key,
+            attempt: 0,
+            maxAttempts: Int(maxAttempts),
+            progress: Progress(copied: 0, total: promise.size),
+            error: nil,
+            createdAt: now,
+            updatedAt: now,
+            storedAt: nil
         )
     }
 }

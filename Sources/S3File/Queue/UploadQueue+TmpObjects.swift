@@ -7,38 +7,39 @@ package struct TmpObject: Sendable, Hashable {
     package var bucket: String
     package var key: String
     package var versionID: String?
+    /// The batch in `s3file.tmp_deletion` that it waits in.
+    package var batch: Int64
 }
 
 extension Job {
     /// What is to be deleted once this job is stored.
-    package var tmpObject: TmpObject {
-        TmpObject(id: self.id, bucket: self.tmpBucket, key: self.tmpKey, versionID: self.versionID)
+    package func tmpObject(batch: Int64) -> TmpObject {
+        TmpObject(id: self.id, bucket: self.tmpBucket, key: self.tmpKey, versionID: self.versionID, batch: batch)
     }
 }
 
 extension UploadQueue {
     /// Tmp objects that a crash left behind: stored for longer than `age`, and not noted as deleted.
-    package func tmpObjectsLeft(olderThan age: Duration, limit: Int) async throws -> [TmpObject] {
+    ///
+    /// - Parameter batches: of how many settles at most; each stored at most ``largestClaim``.
+    package func tmpObjectsLeft(olderThan age: Duration, batches: Int) async throws -> [TmpObject] {
         try await self.client.query(
-            """
-            select id, tmp_bucket, tmp_key, version_id from s3file.upload
-             where state = 2 and not tmp_deleted and finished_at < now() - make_interval(secs => \(Self.seconds(age)))
-             order by finished_at limit \(unescaped: String(limit))
-            """
+            "select * from s3file.tmp_left(age => make_interval(secs => \(Self.seconds(age))), batches => \(Int32(batches)))"
         ).map { row in
             TmpObject(
                 id: try row["id", UUID.self],
                 bucket: try row["tmp_bucket", String.self],
                 key: try row["tmp_key", String.self],
-                versionID: try row["version_id", String?.self]
+                versionID: try row["version_id", String?.self],
+                batch: try row["tmp_deletion", Int64.self]
             )
         }
     }
 
     /// Notes that tmp objects are gone.
-    package func noteTmpDeleted(_ ids: [UUID]) async throws {
+    package func noteTmpDeleted(_ objects: [TmpObject]) async throws {
         _ = try await self.client.query(
-            "update s3file.upload set tmp_deleted = true where id = any(\(ids)::uuid[]) and not tmp_deleted"
+            "select s3file.tmp_deleted(batches => \(Array(Set(objects.map(\.batch)))), upload_ids => \(objects.map(\.id)))"
         )
     }
 
@@ -54,37 +55,19 @@ extension UploadQueue {
     /// - Returns: the keys to delete.
     package func expire(tmpBucket: String, objects: [(key: String, size: Int64, etag: String)]) async throws -> [String] {
         guard !objects.isEmpty else { return [] }
-        let rows = try await self.client.query(
+        return try await self.client.query(
             """
-            with stale as materialized (
-                select * from unnest(\(objects.map(\.key))::text[], \(objects.map(\.size))::bigint[], \(objects.map(\.etag))::text[])
-                    as t(key, size, etag)),
-            marked as (
-                insert into s3file.upload as u
-                    (id, state, filename, content_type, size, tmp_bucket, tmp_key, etag, tmp_deleted, bucket, finished_at,
-                     error_code, error_message, error_retryable)
-                select s3file.uuid_v7(), 5, regexp_replace(key, '^.*/', ''), 'application/octet-stream', size, \(tmpBucket), key, etag, true,
-                       \(tmpBucket), now(), 'expired', 'No form claimed this file in time, and it was removed.', false
-                  from stale
-                 where not exists (select from s3file.upload d where d.bucket = \(tmpBucket) and d.key = stale.key)
-                on conflict (tmp_bucket, tmp_key) do update set tmp_deleted = true
-                 where u.state not in (0, 1)
-                   and not (u.state = 3 and u.finished_at > now() - make_interval(secs => \(Self.seconds(Self.failedLifetime))))
-                returning u.tmp_key)
-            select tmp_key from marked
+            select s3file.expire(
+                tmp_bucket => \(tmpBucket), keys => \(objects.map(\.key)), sizes => \(objects.map(\.size)),
+                etags => \(objects.map(\.etag)), failed_life => make_interval(secs => \(Self.seconds(Self.failedLifetime)))) as tmp_key
             """
-        )
-        return try rows.map { try $0["tmp_key", String.self] }
+        ).map { try $0["tmp_key", String.self] }
     }
 
     /// Takes the turn at a task that one process at a time should do; `false` when another has it or it is not due.
     package func takeTurn(_ task: String, every interval: Duration) async throws -> Bool {
-        let rows = try await self.client.query(
-            """
-            update s3file.maintenance set due_at = now() + make_interval(secs => \(Self.seconds(interval)))
-             where task = \(task) and due_at <= now() returning task
-            """
-        )
-        return !rows.isEmpty
+        try await self.client.query(
+            "select s3file.take_turn(task => \(task), every => make_interval(secs => \(Self.seconds(interval)))) as taken"
+        )[0]["taken", Bool.self]
     }
 }

@@ -20,22 +20,4 @@ public enum UploadStatus: String, Sendable, Codable, CaseIterable {
         case .stored, .failed, .cancelled, .expired: true
         }
     }
-
-    /// The status of a row; `nil` for a state that this version does not know.
-    package init?(state: Int16) {
-        guard let status = Self.allCases.first(where: { $0.state == state }) else { return nil }
-        self = status
-    }
-
-    /// The `state` column's smallint.
-    package var state: Int16 {
-        switch self {
-        case .queued: 0
-        case .moving: 1
-        case .stored: 2
-        case .failed: 3
-        case .cancelled: 4
-        case .expired: 5
-        }
-    }
 }

@@ -130,13 +130,21 @@ public final class Uploads: Service {
 
     /// Enqueues promises, all or none, in one round trip. Safe to repeat: the same promise returns the same upload.
     ///
-    /// - Parameter hold: how long workers leave it alone unless ``release(_:)`` comes first. If the process dies in between, the hold runs
-    ///   out and the file is stored rather than lost.
+    /// - Parameters:
+    ///   - hold: how long workers leave it alone unless ``release(_:)`` comes first. If the process dies in between, the hold runs out and the
+    ///     file is stored rather than lost.
+    ///   - metadata: a JSON object of at most 8,192 bytes, kept with each upload and shown by `s3file.upload_status`.
+    ///   - placement: in which queue they wait, and how.
     /// - Throws: ``UploadError``.
-    public func enqueue(_ promises: [UploadPromise], hold: Duration? = nil) async throws(UploadError) -> [Upload] {
+    public func enqueue(
+        _ promises: [UploadPromise],
+        hold: Duration? = nil,
+        metadata: String? = nil,
+        placement: QueuePlacement = QueuePlacement()
+    ) async throws(UploadError) -> [Upload] {
         let uploads: [Upload]
         do {
-            uploads = try await self.connections.queue.enqueue(promises, hold: hold)
+            uploads = try await self.connections.queue.enqueue(promises, hold: hold, metadata: metadata, placement: placement)
         } catch {
             throw UploadError(enqueuing: promises, error)
         }
@@ -162,6 +170,16 @@ public final class Uploads: Service {
     public func cancel(_ ids: [UUID]) async throws {
         guard !ids.isEmpty else { return }
         try await self.connections.queue.cancel(ids)
+    }
+
+    /// Takes failed and cancelled uploads up again whose bytes are still there, and wakes workers.
+    ///
+    /// - Returns: how many.
+    public func retry(_ ids: [UUID]) async throws -> Int {
+        guard !ids.isEmpty else { return 0 }
+        let count = try await self.connections.queue.retry(ids)
+        self.wakeUp.request()
+        return count
     }
 
     // MARK: Telling

@@ -76,7 +76,7 @@ struct Dispatcher {
     private func claim(room: Int) async -> [Job]? {
         guard room > 0, room >= self.concurrency / 4, self.lease.isHeld() else { return [] }
         do {
-            let jobs = try await self.queue.claim(worker: self.lease.worker, limit: room)
+            let jobs = try await self.queue.claim(worker: self.lease.worker, room: room, queues: nil, lanes: nil)
             if jobs.count == room { self.bell.ring() }
             return jobs
         } catch {
@@ -89,7 +89,7 @@ struct Dispatcher {
     /// claims, so what is in flight is exact here.
     private func giveBackUnknown(_ inFlight: Set<UUID>) async -> Bool {
         do {
-            let count = try await self.queue.giveBackUnknown(worker: self.lease.worker, inFlight: Array(inFlight))
+            let count = try await self.queue.giveBackOthers(worker: self.lease.worker, inFlight: Array(inFlight))
             if count > 0 {
                 self.logger.info("Jobs whose claim or settle went astray were put back", metadata: ["count": "\(count)"])
             }

@@ -11,7 +11,7 @@ final class Settler: Sendable {
     private struct Pending: Sendable {
         var job: Job
         var outcome: Outcome
-        var done: CheckedContinuation<UploadStatus?, Never>
+        var done: CheckedContinuation<Settlement?, Never>
     }
 
     private let queue: UploadQueue
@@ -27,7 +27,7 @@ final class Settler: Sendable {
     }
 
     /// Returns when the outcome is durable, with the upload's new status; `nil` when the attempt belongs to somebody else by now.
-    func settle(_ job: Job, _ outcome: Outcome) async -> UploadStatus? {
+    func settle(_ job: Job, _ outcome: Outcome) async -> Settlement? {
         await withCheckedContinuation { done in
             self.pending.withLock { $0.append(Pending(job: job, outcome: outcome, done: done)) }
             self.doorbell.ring()

@@ -91,9 +91,9 @@ struct WorkerEngine: Service {
                         logger: self.logger
                     ).run { job in
                         let outcome = await self.work.move(job, mayContinue: { lease.isHeld() }, progress: progress)
-                        let status = await settler.settle(job, outcome)
-                        self.log(job, outcome, status)
-                        if status == .stored { tmpDeletion.add(job) }
+                        let settlement = await settler.settle(job, outcome)
+                        self.log(job, outcome, settlement?.status)
+                        if let batch = settlement?.tmpDeletion { tmpDeletion.add(job.tmpObject(batch: batch)) }
                     }
                 }
                 defer { deciding.cancelAll() }
@@ -127,6 +127,7 @@ struct WorkerEngine: Service {
         let listener = PostgresListener(
             configuration: self.connections.postgres.configuration,
             channels: [UploadQueue.channel],
+            pingingThrough: self.connections.postgres,
             logger: self.logger
         )
         await withTaskGroup(of: Void.self) { group in

@@ -47,27 +47,61 @@ struct CancellationTests {
         }
     }
 
-    @Test("cancelling a pipeline ends all of it")
+    @Test("cancelling a pipeline ends all of it, and its connection goes on, 50 times")
     func pipelines() async throws {
         try await withTestDatabase {
             $0.maximumConnections = 1
         } _: { client, url in
             try await client.query("create table t (n int8)")
+            let pid = try await client.pid()
             try await withObserver(url) { observer in
-                let task = Task {
-                    try await client.pipeline(
-                        ["insert into t values (1)", "select pg_sleep(60)", "insert into t values (2)", "select pg_sleep(60)"]
-                    )
+                for _ in 0..<50 {
+                    let task = Task {
+                        try await client.pipeline(
+                            [
+                                "insert into t values (1)", "select pg_sleep(60)", "insert into t values (2)",
+                                "select pg_sleep(60)",
+                            ]
+                        )
+                    }
+                    try await eventually("the pipeline sleeps") { try await observer.active("pg_sleep(60)") == 1 }
+                    let start = ContinuousClock.now
+                    task.cancel()
+                    let error = await #expect(throws: PostgresError.self) { try await task.value }
+                    #expect(error?.code == .cancelled)
+                    #expect(ContinuousClock.now - start < .seconds(2))
+                    let count = try await client.count("select count(*) from t")
+                    #expect(count == 0)
                 }
-                try await eventually("the pipeline sleeps") { try await observer.active("pg_sleep(60)") == 1 }
-                let start = ContinuousClock.now
-                task.cancel()
-                let error = await #expect(throws: PostgresError.self) { try await task.value }
-                #expect(error?.code == .cancelled)
-                #expect(ContinuousClock.now - start < .seconds(2))
-                let count = try await client.count("select count(*) from t")
-                #expect(count == 0)
+                let after = try await client.pid()
+                #expect(after == pid)
             }
+        }
+    }
+
+    @Test("a pipeline that is cancelled at any moment took effect as a whole or not at all, and it says which, 100 times")
+    func pipelinesAtAnyMoment() async throws {
+        try await withTestDatabase {
+            $0.maximumConnections = 1
+        } _: { client, _ in
+            try await client.query("create table t (n int8)")
+            let pid = try await client.pid()
+            var expected = 0
+            for round in 0..<100 {
+                let task = Task {
+                    try await client.pipeline((0..<20).map { _ in "insert into t select 1 from pg_sleep(0.0001)" })
+                }
+                try await Task.sleep(for: .microseconds(round * 80))
+                task.cancel()
+                switch await task.result {
+                case .success: expected += 20
+                case .failure(let error): #expect((error as? PostgresError)?.code == .cancelled)
+                }
+                let count = try await client.count("select count(*) from t")
+                #expect(count == expected)
+            }
+            let after = try await client.pid()
+            #expect(after == pid)
         }
     }
 

@@ -21,7 +21,7 @@ struct PoolStateTests {
         #expect(pool.start() == nil)
         #expect(pool.opened(self.two) == [.lend(self.two, to: self.waiter(1))])
         #expect(pool.opened(self.one) == [.lend(self.one, to: self.waiter(2))])
-        #expect(pool.release(self.one, reusable: true) == [.lend(self.one, to: self.waiter(3))])
+        #expect(pool.release(self.one, as: .reusable) == [.lend(self.one, to: self.waiter(3))])
     }
 
     @Test("nothing is opened that nobody waits for, and idle connections are lent at once, but not past the queue")
@@ -31,12 +31,12 @@ struct PoolStateTests {
         #expect(pool.leaseNow() == nil)
         #expect(pool.wait(self.waiter(1), now: self.start) == [.open(self.one), .wake(at: self.start + .seconds(10))])
         #expect(pool.opened(self.one) == [.lend(self.one, to: self.waiter(1))])
-        #expect(pool.release(self.one, reusable: true) == [])
+        #expect(pool.release(self.one, as: .reusable) == [])
         #expect(pool.leaseNow() == self.one)
         #expect(pool.leaseNow() == nil)
         #expect(pool.wait(self.waiter(2), now: self.start) == [.open(self.two)])
         #expect(pool.leaseNow() == nil)
-        #expect(pool.release(self.one, reusable: true) == [.lend(self.one, to: self.waiter(2))])
+        #expect(pool.release(self.one, as: .reusable) == [.lend(self.one, to: self.waiter(2))])
         #expect(pool.opened(self.two) == [])
         #expect(pool.leaseNow() == self.two)
     }
@@ -48,10 +48,23 @@ struct PoolStateTests {
         _ = pool.wait(self.waiter(1), now: self.start)
         _ = pool.opened(self.one)
         #expect(pool.wait(self.waiter(2), now: self.start) == [])
-        #expect(pool.release(self.one, reusable: false) == [.close(self.one), .open(self.two)])
+        #expect(pool.release(self.one, as: .broken) == [.close(self.one), .open(self.two)])
         #expect(pool.opened(self.two) == [.lend(self.two, to: self.waiter(2))])
-        #expect(pool.release(self.two, reusable: false) == [.close(self.two)])
-        #expect(pool.release(self.two, reusable: false) == [], "a lease comes back once")
+        #expect(pool.release(self.two, as: .broken) == [.close(self.two)])
+        #expect(pool.release(self.two, as: .broken) == [], "a lease comes back once")
+    }
+
+    @Test("a connection that makes its server suspect takes the idle ones with it")
+    func suspect() {
+        var pool = PoolState(maximum: 3, patience: .seconds(10))
+        _ = pool.start()
+        for number in 1...3 { _ = pool.wait(self.waiter(number), now: self.start) }
+        for number in 1...3 { _ = pool.opened(Connection(number: number)) }
+        _ = pool.release(self.one, as: .reusable)
+        #expect(pool.release(self.two, as: .suspect) == [.close(self.two), .close(self.one)])
+        #expect(pool.leaseNow() == nil)
+        #expect(pool.wait(self.waiter(4), now: self.start) == [.open(Connection(number: 4))])
+        #expect(pool.release(Connection(number: 3), as: .reusable) == [.lend(Connection(number: 3), to: self.waiter(4))])
     }
 
     @Test("a cancelled waiter is told once and skipped")
@@ -103,7 +116,7 @@ struct PoolStateTests {
                 ]
         )
         #expect(PoolState.backoff(failures: 1, jitter: 0) == .milliseconds(50))
-        #expect(PoolState.backoff(failures: 1_000_000, jitter: 1) == .seconds(5))
+        #expect(PoolState.backoff(failures: 1_000_000, jitter: 1) == .seconds(1))
     }
 
     @Test("a permanent refusal fails all who wait, but not while another connection works")
@@ -114,7 +127,7 @@ struct PoolStateTests {
         _ = pool.wait(self.waiter(2), now: self.start)
         _ = pool.opened(self.one)
         #expect(pool.openFailed(self.two, permanent: true, jitter: 1) == [.retry(after: .milliseconds(100))])
-        #expect(pool.release(self.one, reusable: false) == [.close(self.one)])
+        #expect(pool.release(self.one, as: .broken) == [.close(self.one)])
         #expect(pool.retry() == [.open(Connection(number: 3))])
         #expect(
             pool.openFailed(Connection(number: 3), permanent: true, jitter: 1)
@@ -129,9 +142,9 @@ struct PoolStateTests {
         for number in 1...3 { _ = pool.wait(self.waiter(number), now: self.start) }
         _ = pool.opened(self.one)
         _ = pool.opened(self.two)
-        _ = pool.release(self.one, reusable: true)
+        _ = pool.release(self.one, as: .reusable)
         #expect(pool.cancel(self.waiter(3)) == [], "it got the connection that came back")
-        _ = pool.release(self.one, reusable: true)
+        _ = pool.release(self.one, as: .reusable)
         _ = pool.wait(self.waiter(4), now: self.start)
         _ = pool.wait(self.waiter(5), now: self.start)
         #expect(pool.shutdown() == [.fail(self.waiter(5), .closed)])
@@ -139,8 +152,8 @@ struct PoolStateTests {
         #expect(pool.opened(Connection(number: 3)) == [.close(Connection(number: 3))], "it opened too late")
         #expect(pool.wait(self.waiter(6), now: self.start) == [.fail(self.waiter(6), .closed)])
         #expect(pool.leaseNow() == nil)
-        #expect(pool.release(self.one, reusable: true) == [.close(self.one)])
-        #expect(pool.release(self.two, reusable: true) == [.close(self.two), .drained])
+        #expect(pool.release(self.one, as: .reusable) == [.close(self.one)])
+        #expect(pool.release(self.two, as: .reusable) == [.close(self.two), .drained])
     }
 
     @Test("a pool without leases is drained by the shutdown itself")
@@ -149,7 +162,7 @@ struct PoolStateTests {
         _ = pool.start()
         _ = pool.wait(self.waiter(1), now: self.start)
         _ = pool.opened(self.one)
-        _ = pool.release(self.one, reusable: true)
+        _ = pool.release(self.one, as: .reusable)
         #expect(pool.shutdown() == [.close(self.one), .drained])
     }
 }

@@ -46,20 +46,47 @@ struct PostgresClientTests {
         }
     }
 
-    @Test("a waiter whose task is cancelled leaves at once, and the others are served")
+    @Test("waiters whose tasks are cancelled leave at once, and the others are served, 50 times")
     func cancelledWaiter() async throws {
         try await withTestDatabase {
             $0.maximumConnections = 1
         } _: { client, _ in
-            try await client.withConnection { connection in
-                try await connection.query("select 1")
-                let waiter = Task { try await client.query("select 1") }
-                try await Task.sleep(for: .milliseconds(5))
-                waiter.cancel()
-                let error = await #expect(throws: PostgresError.self) { try await waiter.value }
-                #expect(error?.code == .cancelled)
+            for round in 0..<50 {
+                let (cancelled, patient) = try await client.withConnection { connection in
+                    try await connection.query("select 1")
+                    let cancelled = (0..<2).map { _ in Task { try await client.query("select 1") } }
+                    let patient = Task { try await client.query("select 1") }
+                    // Some are cancelled before they wait, some while they do.
+                    try await Task.sleep(for: .microseconds(round * 20))
+                    for waiter in cancelled { waiter.cancel() }
+                    for waiter in cancelled {
+                        let error = await #expect(throws: PostgresError.self) { try await waiter.value }
+                        #expect(error?.code == .cancelled)
+                    }
+                    return (cancelled.count, patient)
+                }
+                #expect(cancelled == 2)
+                _ = try await patient.value
             }
-            try await client.query("select 1")
+        }
+    }
+
+    @Test("a waiter that is cancelled as the connection comes free neither loses nor keeps it, 200 times")
+    func cancelledAsServed() async throws {
+        try await withTestDatabase {
+            $0.maximumConnections = 1
+        } _: { client, _ in
+            let pid = try await client.pid()
+            for round in 0..<200 {
+                let holder = Task { try await client.withConnection { try await $0.query("select pg_sleep(0.001)") } }
+                let waiter = Task { try await client.query("select 1") }
+                try await Task.sleep(for: .microseconds(round * 10))
+                waiter.cancel()
+                if case .failure(let error) = await waiter.result { #expect((error as? PostgresError)?.code == .cancelled) }
+                _ = try await holder.value
+                let after = try await client.pid()
+                #expect(after == pid)
+            }
         }
     }
 
