@@ -114,7 +114,14 @@ let package = Package(
         .target(
             name: "Migrations",
             path: "migrations",
-            resources: ["0001_uploads.sql", "0002_jobs.sql", "0003_enqueue.sql", "0004_work.sql"].map { .embedInCode($0) },
+            exclude: ["psql", "up.psql"],
+            resources: [
+                "0001_uploads.sql",
+                "0002_jobs.sql", "0002_jobs.down.sql",
+                "0003_enqueue.sql", "0003_enqueue.down.sql",
+                "0004_work.sql", "0004_work.down.sql",
+                "schema_migration.sql",
+            ].map { .embedInCode($0) },
             swiftSettings: swiftSettings
         ),
         // The domain: fields, tickets, promises, uploads and their queue.
@@ -129,8 +136,9 @@ let package = Package(
         .target(
             name: "S3DevServer",
             dependencies: [
-                "S3", "S3File", crypto, httpTypes, hummingbird, hummingbirdCore, logging, nioCore, nioHTTPTypes, nioPosix,
-                serviceLifecycle,
+                "S3", "S3File", crypto, httpTypes, hummingbird, hummingbirdCore, logging, nioConcurrencyHelpers, nioCore,
+                nioHTTPTypes,
+                nioPosix, serviceLifecycle,
             ],
             swiftSettings: swiftSettings
         ),
@@ -186,20 +194,23 @@ let package = Package(
         ),
         .testTarget(
             name: "PostgresTests",
-            dependencies: ["Postgres", "TestEnvironment", logging, nioConcurrencyHelpers, nioCore, serviceLifecycle],
+            dependencies: [
+                "Migrations", "Postgres", "TestEnvironment", logging, nioConcurrencyHelpers, nioCore, serviceLifecycle,
+            ],
             swiftSettings: swiftSettings
         ),
         .testTarget(
             name: "S3Tests",
             dependencies: [
-                "S3", "TestEnvironment", asyncHTTPClient, crypto, logging, nioCore, nioFoundationCompat, nioHTTP1, nioPosix,
+                "S3", "TestEnvironment", asyncHTTPClient, crypto, logging, nioConcurrencyHelpers, nioCore, nioFoundationCompat,
+                nioHTTP1, nioPosix,
             ],
             exclude: ["Fixtures"],
             swiftSettings: swiftSettings
         ),
         .testTarget(
             name: "S3FileTests",
-            dependencies: ["S3File", "Postgres", "S3", "TestEnvironment", configuration, crypto, logging, nioCore],
+            dependencies: ["Migrations", "S3File", "Postgres", "S3", "TestEnvironment", configuration, crypto, logging, nioCore],
             swiftSettings: swiftSettings
         ),
         .testTarget(
@@ -213,8 +224,8 @@ let package = Package(
         .testTarget(
             name: "S3FileWorkerTests",
             dependencies: [
-                "S3FileWorker", "S3File", "S3DevServer", "S3", "Postgres", "TestEnvironment", asyncHTTPClient, logging, nioCore,
-                serviceLifecycle,
+                "S3FileWorker", "S3File", "S3DevServer", "S3", "Postgres", "TestEnvironment", asyncHTTPClient, logging,
+                nioConcurrencyHelpers, nioCore, serviceLifecycle,
             ],
             swiftSettings: swiftSettings
         ),
@@ -228,7 +239,7 @@ let package = Package(
         ),
         .testTarget(
             name: "S3FileCommandTests",
-            dependencies: ["S3FileCommand", "TestEnvironment", "S3File", logging, subprocess],
+            dependencies: ["Migrations", "Postgres", "S3FileCommand", "TestEnvironment", "S3File", logging, subprocess],
             swiftSettings: swiftSettings
         ),
         .testTarget(

@@ -1,3 +1,4 @@
+-- s3file: breaks older code
 -- The queue leaves the record. `s3file.job` is narrow and holds only what waits or moves; `s3file.upload` is the record, which a worker
 -- writes once, at the end. So the claim never touches a wide row or a unique index, and ending an upload is an update in place (HOT).
 -- Whatever a worker or a web process does is a function here: the same from Swift, psql or any other language, and all that the two

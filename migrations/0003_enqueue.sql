@@ -294,11 +294,17 @@ comment on function s3file.cancel is 'Withdraw a queued upload, or ask the worke
 
 -- Takes failed and cancelled uploads up again whose tmp object is still there. How many it took.
 create function s3file.retry(upload_ids uuid[]) returns bigint
-language sql volatile security definer
+language plpgsql volatile security definer
 set search_path = pg_catalog, s3file, pg_temp
 as $$
-    select count(s3file.queue_again(u.id, now())::text) from s3file.upload u
-     where u.id = any(retry.upload_ids) and u.state in (3, 4) and not u.tmp_deleted
+declare
+    taken bigint;
+begin
+    perform s3file.queue_again(u.id, now()) from s3file.upload u
+      where u.id = any(retry.upload_ids) and u.state in (3, 4) and not u.tmp_deleted;
+    get diagnostics taken = row_count;
+    return taken;
+end
 $$;
 comment on function s3file.retry is 'Queue failed and cancelled uploads again whose tmp object is still there.';
 

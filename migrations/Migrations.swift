@@ -1,17 +1,36 @@
 /// The numbered SQL files of this folder, embedded in the binary so that `s3file migrate` needs nothing beside it.
+///
+/// To add one: write `NNNN_name.sql`, with `.post.sql` and `.down.sql` beside it where it has them; name the files in Package.swift; add a
+/// line to ``all`` here, and one to up.psql. A file's bytes are `PackageResources._NNN_name_sql`: its first digit and its dots become `_`.
 package enum Migrations {
-    /// One file: `0001_uploads.sql` is version 1, `uploads`.
-    package struct File: Sendable {
-        package let version: Int
+    /// One version: `0001_uploads.sql` is version 1, `uploads`.
+    package struct Version: Sendable {
+        package let number: Int
         package let name: String
-        package let sql: String
+        /// Safe while code of the version before runs.
+        package let pre: String
+        /// For when no older code runs any more.
+        package let post: String?
+        /// The way back.
+        package let down: String?
+
+        init(_ number: Int, _ name: String, _ pre: [UInt8], post: [UInt8]? = nil, down: [UInt8]? = nil) {
+            self.number = number
+            self.name = name
+            self.pre = String(decoding: pre, as: UTF8.self)
+            self.post = post.map { String(decoding: $0, as: UTF8.self) }
+            self.down = down.map { String(decoding: $0, as: UTF8.self) }
+        }
     }
 
     /// In order. A file that was released is never edited: a change is a new file.
-    package static let all: [File] = [
-        File(version: 1, name: "uploads", sql: String(decoding: PackageResources._001_uploads_sql, as: UTF8.self)),
-        File(version: 2, name: "jobs", sql: String(decoding: PackageResources._002_jobs_sql, as: UTF8.self)),
-        File(version: 3, name: "enqueue", sql: String(decoding: PackageResources._003_enqueue_sql, as: UTF8.self)),
-        File(version: 4, name: "work", sql: String(decoding: PackageResources._004_work_sql, as: UTF8.self)),
+    package static let all: [Version] = [
+        Version(1, "uploads", PackageResources._001_uploads_sql),
+        Version(2, "jobs", PackageResources._002_jobs_sql, down: PackageResources._002_jobs_down_sql),
+        Version(3, "enqueue", PackageResources._003_enqueue_sql, down: PackageResources._003_enqueue_down_sql),
+        Version(4, "work", PackageResources._004_work_sql, down: PackageResources._004_work_down_sql),
     ]
+
+    /// Makes the table of what was applied, or brings it up to date.
+    package static let record = String(decoding: PackageResources.schema_migration_sql, as: UTF8.self)
 }

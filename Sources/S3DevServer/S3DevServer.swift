@@ -6,7 +6,7 @@ import NIOCore
 import NIOPosix
 import S3
 import ServiceLifecycle
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// S3 on a folder, for development and tests: the operations, checks and error codes of S3 that this project and its users
 /// meet, on loopback, with one access key.
@@ -94,7 +94,7 @@ private final class PortPromise: Sendable {
         var waiters: [CheckedContinuation<Int, any Error>] = []
     }
 
-    private let state = Mutex(State())
+    private let state = NIOLockedValueBox(State())
 
     func succeed(_ port: Int) {
         self.settle(.success(port))
@@ -105,7 +105,7 @@ private final class PortPromise: Sendable {
     }
 
     private func settle(_ result: Result<Int, any Error>) {
-        let waiters = self.state.withLock { state in
+        let waiters = self.state.withLockedValue { state in
             guard state.result == nil else {
                 return [CheckedContinuation<Int, any Error>]()
             }
@@ -120,7 +120,7 @@ private final class PortPromise: Sendable {
 
     func value() async throws -> Int {
         try await withCheckedThrowingContinuation { continuation in
-            let result = self.state.withLock { state in
+            let result = self.state.withLockedValue { state in
                 if state.result == nil {
                     state.waiters.append(continuation)
                 }

@@ -1,7 +1,7 @@
 import Foundation
 import Logging
 import S3File
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// Deletes the tmp objects of stored uploads, many in one request. It is told of them only after `stored` is durable.
 ///
@@ -17,7 +17,7 @@ final class TmpDeletion: Sendable {
     private let work: any StoreWork
     private let queue: UploadQueue
     private let logger: Logger
-    private let pending = Mutex<[TmpObject]>([])
+    private let pending = NIOLockedValueBox<[TmpObject]>([])
     private let doorbell = Doorbell()
 
     init(work: any StoreWork, queue: UploadQueue, logger: Logger) {
@@ -28,7 +28,7 @@ final class TmpDeletion: Sendable {
 
     func add(_ object: TmpObject) {
         // A bound on memory: beyond it the record remembers alone.
-        let added = self.pending.withLock { pending in
+        let added = self.pending.withLockedValue { pending in
             guard pending.count < Self.batchSize * 10 else { return false }
             pending.append(object)
             return true
@@ -56,7 +56,7 @@ final class TmpDeletion: Sendable {
     /// Deletes what is pending now.
     func flush() async {
         while !Task.isCancelled {
-            let batch = self.pending.withLock { pending in
+            let batch = self.pending.withLockedValue { pending in
                 let batch = Array(pending.prefix(Self.batchSize))
                 pending.removeFirst(batch.count)
                 return batch
@@ -92,7 +92,7 @@ final class TmpDeletion: Sendable {
                 }
             } catch  where Task.isCancelled {
                 // Stopped half-way: the last flush of this process takes them up again.
-                self.pending.withLock { $0 += objects }
+                self.pending.withLockedValue { $0 += objects }
             } catch {
                 self.logger.warning(
                     "Tmp objects were not deleted; trying again later",

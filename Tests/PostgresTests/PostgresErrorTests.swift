@@ -1,3 +1,4 @@
+import Foundation
 import TestEnvironment
 import Testing
 
@@ -42,6 +43,56 @@ struct PostgresErrorTests {
             await expectError("select \("my secret")::int8", "22P02", constraint: nil, column: nil)
             await expectError("select \("a\"secret\"b")::uuid", "22P02", constraint: nil, column: nil)
             await expectError("select \("secret")::timestamptz", "22007", constraint: nil, column: nil)
+            await expectError("select \("secret")::json", "22P02", constraint: nil, column: nil)
+            await expectError("select \("{secret")::int8[]", "22P02", constraint: nil, column: nil)
+            await expectError("select \("{secret,\"a\"\"secret}")::text[]", "22P02", constraint: nil, column: nil)
+            await expectError("select to_timestamp(\("secret"), 'YYYY')", "22007", constraint: nil, column: nil)
+            await expectError("select now() at time zone \("secret")", "22023", constraint: nil, column: nil)
+            await expectError("select regexp_match('', \("(secret"))", "2201B", constraint: nil, column: nil)
+            await expectError("select set_config('work_mem', \("secret"), true)", "22023", constraint: nil, column: nil)
+            // Names that come as values.
+            await expectError("select \("secret")::regclass", "42P01", constraint: nil, column: nil)
+            await expectError("select \("secret")::regrole", "42704", constraint: nil, column: nil)
+            await expectError("select \("secret")::regproc", "42883", constraint: nil, column: nil)
+        }
+    }
+
+    @Test("whatever way an error is printed, the parameters of its statement, the rows they hit and the context are not in it")
+    func printing() async throws {
+        try await withTestDatabase { client, _ in
+            try await client.withConnection {
+                try await $0.simple(
+                    """
+                    create table person (email text unique);
+                    create function add(email text) returns void language plpgsql as $$
+                    begin
+                        execute format('insert into person values (%L)', email);
+                        perform email::int8;
+                    end $$;
+                    """
+                )
+            }
+            try await client.query("insert into person values (\("hidden@secret"))")
+            for statement: SQL in [
+                "select add(\("hidden@secret"))", "select add(\("other@secret"))",
+                "insert into person select unnest(\(["a@secret", "hidden@secret"]))",
+            ] {
+                for pipelined in [false, true] {
+                    let error = await #expect(throws: PostgresError.self) {
+                        if pipelined {
+                            try await client.pipeline(["select 1", statement])
+                        } else {
+                            try await client.query(statement)
+                        }
+                    }
+                    var dumped = ""
+                    dump(error, to: &dumped)
+                    let printed = [
+                        error.map { "\($0)" }, error.map { String(reflecting: $0) }, error?.localizedDescription, dumped,
+                    ]
+                    for text in printed { #expect(text?.contains("secret") == false, "\(text ?? "")") }
+                }
+            }
         }
     }
 

@@ -107,7 +107,7 @@ struct TestSite: Sendable {
     /// State and whether it is held, of every upload.
     func rows() async throws -> [String] {
         try await self.database.query(
-            "select status, s.id, (run_at > now())::text as held from s3file.upload_status s join s3file.upload using (id) order by id"
+            "select status, (coalesce(next_attempt_at > now(), false))::text as held from s3file.upload_status order by id"
         ).map { row in
             let status = try row["status", String.self]
             let isHeld = try row["held", String.self] == "true"

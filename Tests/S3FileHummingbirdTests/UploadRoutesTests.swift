@@ -100,7 +100,10 @@ struct UploadRoutesTests {
     func stored() async throws {
         try await self.withUpload { site, upload, client async throws in
             _ = try await site.database.query(
-                "update s3file.upload set state = 2, finished_at = now(), attempt = 1, copied = size where id = \(upload.id)"
+                """
+                with ended as (delete from s3file.job where upload_id = \(upload.id))
+                update s3file.upload set state = 2, finished_at = now(), attempt = 1, copied = size where id = \(upload.id)
+                """
             )
             let path = UploadPaths.standard.status(of: upload.id, in: site.uploads)
             let response = try await self.get(client, path)

@@ -92,7 +92,7 @@ struct Storeroom: Sendable {
     /// Claims the one job there is, under a lease of its own.
     func claim() async throws -> (job: Job, worker: Int64) {
         let worker = try await self.queue.register(host: "test", pid: 1, version: "0")
-        return (try #require(try await self.queue.claim(worker: worker, limit: 1).first), worker)
+        return (try #require(try await self.queue.claim(worker: worker, room: 1, queues: nil, lanes: nil).first), worker)
     }
 
     func mover(options: WorkerPool.Options = .init()) -> Mover {

@@ -1,6 +1,6 @@
 import Foundation
 import Subprocess
-import Synchronization
+import NIOConcurrencyHelpers
 
 #if canImport(System)
     import System
@@ -11,7 +11,7 @@ import Synchronization
 /// A program that runs while a test looks at it.
 package final class Program: Sendable {
     package let processIdentifier: Int32
-    private let lines = Mutex<(lines: [String], hasEnded: Bool)>(([], false))
+    private let lines = NIOLockedValueBox<(lines: [String], hasEnded: Bool)>(([], false))
 
     private init(processIdentifier: Int32) {
         self.processIdentifier = processIdentifier
@@ -53,12 +53,12 @@ package final class Program: Sendable {
                 group.addTask {
                     do {
                         for try await line in execution.standardOutput.strings() {
-                            program.lines.withLock { $0.lines.append(line.trimmingCharacters(in: .newlines)) }
+                            program.lines.withLockedValue { $0.lines.append(line.trimmingCharacters(in: .newlines)) }
                         }
                     } catch {
                         // The program has ended, and what it had started still holds its output: no more will be read.
                     }
-                    program.lines.withLock { $0.hasEnded = true }
+                    program.lines.withLockedValue { $0.hasEnded = true }
                 }
                 let result: Result<R, any Error>
                 do { result = .success(try await body(program)) } catch { result = .failure(error) }
@@ -90,13 +90,13 @@ package final class Program: Sendable {
 
     /// What it has written so far, to standard output and standard error.
     package var output: [String] {
-        self.lines.withLock { $0.lines }
+        self.lines.withLockedValue { $0.lines }
     }
 
     /// Waits for a line that contains `text`, and returns it.
     package func line(containing text: String, within patience: Duration = .seconds(60)) async throws -> String {
         try await eventually(within: patience) {
-            let (lines, hasEnded) = self.lines.withLock { ($0.lines, $0.hasEnded) }
+            let (lines, hasEnded) = self.lines.withLockedValue { ($0.lines, $0.hasEnded) }
             if let line = lines.first(where: { $0.contains(text) }) { return line }
             if hasEnded {
                 throw ProgramError(description: "It ended without saying “\(text)”:\n\(lines.joined(separator: "\n"))")
@@ -108,7 +108,7 @@ package final class Program: Sendable {
     /// Waits until the program has closed its output.
     package func end(within patience: Duration = .seconds(60)) async throws {
         try await eventually(within: patience) {
-            self.lines.withLock { $0.hasEnded } ? () : nil
+            self.lines.withLockedValue { $0.hasEnded } ? () : nil
         }
     }
 

@@ -1,71 +1,56 @@
-import Crypto
-
-#if canImport(FoundationEssentials)
-    package import FoundationEssentials
-#else
-    package import Foundation
-#endif
-
-/// One numbered script.
+/// One numbered change of the database, in up to three scripts.
 package struct Migration: Sendable, Hashable {
+    package enum Part: String, Sendable, Hashable, CaseIterable {
+        /// `NNNN_name.sql`: safe while code of the version before runs.
+        case pre
+        /// `NNNN_name.post.sql`: for when no older code runs any more.
+        case post
+        /// `NNNN_name.down.sql`: takes both back, whether or not the post part had been applied.
+        case down
+    }
+
     package var version: Int
     package var name: String
-    package var sql: String
+    package var pre: MigrationScript
+    package var post: MigrationScript?
+    package var down: MigrationScript?
 
-    package init(version: Int, name: String, sql: String) {
+    package init(version: Int, name: String, sql: String, post: String? = nil, down: String? = nil) {
         self.version = version
         self.name = name
-        self.sql = sql
+        self.pre = MigrationScript(sql)
+        self.post = post.map(MigrationScript.init)
+        self.down = down.map(MigrationScript.init)
     }
 
-    /// SHA-256 of the script, in hexadecimal.
-    package var checksum: String {
-        SHA256.hash(data: Array(self.sql.utf8)).map { byte in
-            let digits = String(byte, radix: 16)
-            return digits.count == 1 ? "0" + digits : digits
-        }.joined()
+    package subscript(part: Part) -> MigrationScript? {
+        switch part {
+        case .pre: self.pre
+        case .post: self.post
+        case .down: self.down
+        }
+    }
+
+    func validate() throws(MigrationError) {
+        for part in Part.allCases {
+            guard let problem = self[part]?.problem(as: part) else { continue }
+            throw MigrationError(.invalidScript, "\(MigrationStep(migration: self, part: part)) cannot be used: \(problem)")
+        }
     }
 }
 
-/// One migration, as the binary and the database know it.
-package struct MigrationStatus: Sendable, Hashable {
-    package enum State: Sendable, Hashable {
-        case pending
-        case applied(at: Date)
-        /// Applied, but with another text than the binary has.
-        case edited(at: Date)
-        /// Applied by another binary; this one does not know it.
-        case unknown(at: Date)
+/// One script of a migration that is to run, or has.
+package struct MigrationStep: Sendable, Hashable, CustomStringConvertible {
+    package var migration: Migration
+    package var part: Migration.Part
+
+    package init(migration: Migration, part: Migration.Part) {
+        self.migration = migration
+        self.part = part
     }
 
-    package var version: Int
-    package var name: String
-    package var state: State
-}
-
-/// Why migrations were not applied. Those before the one at fault stay applied.
-package struct MigrationError: Error, Sendable, CustomStringConvertible {
-    package struct Code: Sendable, Hashable {
-        let raw: String
-        /// Two migrations of the binary have the same number.
-        package static let duplicate = Code(raw: "duplicate")
-        /// An applied migration's text has changed since.
-        package static let edited = Code(raw: "edited")
-        /// The database has migrations this binary does not know.
-        package static let newerDatabase = Code(raw: "newerDatabase")
-        /// A later migration has been applied without this one.
-        package static let outOfOrder = Code(raw: "outOfOrder")
-        /// The server refused the script.
-        package static let failed = Code(raw: "failed")
-    }
-
-    package var code: Code
-    package var description: String
-    package var underlying: PostgresError?
-
-    init(_ code: Code, _ description: String, underlying: PostgresError? = nil) {
-        self.code = code
-        self.description = description
-        self.underlying = underlying
+    package var description: String {
+        let name = "igration \(self.migration.version) (\(self.migration.name))"
+        return self.part == .pre ? "M" + name : "The \(self.part.rawValue) part of m" + name
     }
 }

@@ -1,5 +1,5 @@
 package import Crypto
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// Remembers signing keys, which change only with the day, the region and the credentials.
 ///
@@ -12,15 +12,15 @@ package final class SigningKeyCache: Sendable {
 
     /// Yesterday's and rotated keys are dropped all together, rarely, rather than tracked one by one.
     private static let limit = 16
-    private let keys = Mutex<[Entry: SymmetricKey]>([:])
+    private let keys = NIOLockedValueBox<[Entry: SymmetricKey]>([:])
 
     package init() {}
 
     package func key(secret: String, scope: SigV4.Scope) -> SymmetricKey {
         let entry = Entry(secret: secret, scope: scope)
-        if let key = self.keys.withLock({ $0[entry] }) { return key }
+        if let key = self.keys.withLockedValue({ $0[entry] }) { return key }
         let key = SigV4.signingKey(secret: secret, date: scope.date, region: scope.region, service: scope.service)
-        self.keys.withLock { keys in
+        self.keys.withLockedValue { keys in
             if keys.count >= Self.limit { keys.removeAll() }
             keys[entry] = key
         }

@@ -2,7 +2,7 @@ import Crypto
 import Foundation
 import NIOCore
 import S3
-import Synchronization
+import NIOConcurrencyHelpers
 
 #if canImport(Glibc)
     import Glibc
@@ -32,7 +32,7 @@ final class ObjectWriter: Sendable {
 
     let path: String
     private let synchronizes: Bool
-    private let state: Mutex<State>
+    private let state: NIOLockedValueBox<State>
 
     init(path: String, synchronizes: Bool, hashingSHA256: Bool, checksum: Checksum.Algorithm?) throws {
         self.path = path
@@ -40,17 +40,17 @@ final class ObjectWriter: Sendable {
         var state = State(descriptor: try Files.open(path, O_WRONLY | O_CREAT | O_EXCL))
         state.sha256 = hashingSHA256 ? SHA256() : nil
         state.checksum = checksum.map(Checksum.init)
-        self.state = Mutex(state)
+        self.state = NIOLockedValueBox(state)
     }
 
     deinit {
         self.discard()
     }
 
-    var size: Int64 { self.state.withLock { $0.size } }
+    var size: Int64 { self.state.withLockedValue { $0.size } }
 
     func write(_ buffers: [ByteBuffer]) throws {
-        try self.state.withLock { state in
+        try self.state.withLockedValue { state in
             guard let descriptor = state.descriptor else {
                 throw FileError(call: "write", errno: EBADF)
             }
@@ -67,7 +67,7 @@ final class ObjectWriter: Sendable {
     }
 
     func digests() -> Digests {
-        self.state.withLock { state in
+        self.state.withLockedValue { state in
             Digests(
                 md5: SigV4.hexadecimal(state.md5.finalize()),
                 sha256: state.sha256.map { SigV4.hexadecimal($0.finalize()) },
@@ -79,7 +79,7 @@ final class ObjectWriter: Sendable {
     /// Writes the record behind the bytes and brings both to the disk.
     func seal(_ record: ObjectRecord) throws {
         let tail = try ObjectFile.tail(of: record)
-        try self.state.withLock { state in
+        try self.state.withLockedValue { state in
             guard let descriptor = state.descriptor, record.size == state.size else {
                 throw FileError(call: "write", errno: EBADF)
             }
@@ -94,7 +94,7 @@ final class ObjectWriter: Sendable {
 
     /// Gives the sealed file its place.
     func move(to destination: String) throws {
-        try self.state.withLock { state in
+        try self.state.withLockedValue { state in
             guard state.descriptor == nil, !state.isSettled else {
                 throw FileError(call: "rename", errno: EBADF)
             }
@@ -105,7 +105,7 @@ final class ObjectWriter: Sendable {
 
     /// Leaves nothing behind. Does nothing once the file has its place.
     func discard() {
-        self.state.withLock { state in
+        self.state.withLockedValue { state in
             if let descriptor = state.descriptor {
                 Files.shut(descriptor)
                 state.descriptor = nil

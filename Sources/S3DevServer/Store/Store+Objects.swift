@@ -1,6 +1,6 @@
 import Foundation
 import S3
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// What must be true of the object that is there for a write or a delete to happen.
 struct WriteCondition: Sendable {
@@ -81,7 +81,7 @@ extension Store {
         )
         try writer.seal(record)
         let path = self.objectPath(bucket, key)
-        try self.state.withLock { state in
+        try self.state.withLockedValue { state in
             // No copy of the index may be held here, or setting an entry would copy all of it.
             guard state.buckets[bucket] != nil else {
                 throw Self.noSuchBucket()
@@ -104,7 +104,7 @@ extension Store {
     }
 
     func check(_ condition: WriteCondition, _ bucket: String, _ key: ObjectKey) throws {
-        try self.state.withLock { state in
+        try self.state.withLockedValue { state in
             guard let index = state.buckets[bucket] else {
                 throw Self.noSuchBucket()
             }
@@ -115,7 +115,7 @@ extension Store {
     /// Removes an object; one that is not there is fine unless the condition wants it.
     func delete(_ bucket: String, _ key: ObjectKey, condition: WriteCondition = WriteCondition()) throws {
         let path = self.objectPath(bucket, key)
-        let existed = try self.state.withLock { state in
+        let existed = try self.state.withLockedValue { state in
             guard state.buckets[bucket] != nil else {
                 throw Self.noSuchBucket()
             }
@@ -136,7 +136,7 @@ extension Store {
 
     func list(_ bucket: String, _ request: Listing.Request) throws -> Listing {
         // Under the lock, for the same reason: a page is short.
-        try self.state.withLock { state in
+        try self.state.withLockedValue { state in
             guard let listing = state.buckets[bucket].map({ Listing(request, of: $0) }) else {
                 throw Self.noSuchBucket()
             }

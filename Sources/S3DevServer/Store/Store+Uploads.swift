@@ -1,7 +1,7 @@
 import Crypto
 import Foundation
 import S3
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// A multipart upload that is neither complete nor aborted.
 struct UploadRecord: Codable, Sendable {
@@ -61,7 +61,7 @@ extension Store {
         try Files.createDirectory(temporary)
         try self.write(Array(try JSONEncoder().encode(record)), to: "\(temporary)/upload")
         try self.synchronizeDirectory(temporary)
-        try self.state.withLock { state in
+        try self.state.withLockedValue { state in
             guard state.buckets[bucket] != nil else {
                 throw Self.noSuchBucket()
             }
@@ -75,7 +75,7 @@ extension Store {
     }
 
     func upload(_ id: String, bucket: String, key: ObjectKey) throws -> UploadRecord {
-        try self.state.withLock { state in
+        try self.state.withLockedValue { state in
             guard state.buckets[bucket] != nil else {
                 throw Self.noSuchBucket()
             }
@@ -89,7 +89,7 @@ extension Store {
     /// The uploads of a bucket by key, then by beginning.
     func uploads(of bucket: String) throws -> [UploadRecord] {
         try self.requireBucket(bucket)
-        return self.state.withLock { $0.uploads.values.filter { $0.bucket == bucket } }.sorted { one, other in
+        return self.state.withLockedValue { $0.uploads.values.filter { $0.bucket == bucket } }.sorted { one, other in
             if one.key.utf8.elementsEqual(other.key.utf8) {
                 return (one.initiated, one.id) < (other.initiated, other.id)
             }
@@ -101,7 +101,7 @@ extension Store {
         let record = ObjectRecord(key: upload.key, size: writer.size, etag: etag, modified: self.now().milliseconds)
         try writer.seal(record)
         let path = self.uploadPath(upload.bucket, upload.id)
-        try self.state.withLock { state in
+        try self.state.withLockedValue { state in
             guard state.uploads[upload.id] != nil else {
                 throw Self.noSuchUpload()
             }
@@ -140,7 +140,7 @@ extension Store {
     }
 
     func abort(_ upload: UploadRecord) throws {
-        guard self.state.withLock({ $0.uploads.removeValue(forKey: upload.id) != nil }) else {
+        guard self.state.withLockedValue({ $0.uploads.removeValue(forKey: upload.id) != nil }) else {
             throw Self.noSuchUpload()
         }
         try self.removeFolder(of: upload)

@@ -1,7 +1,7 @@
 import Foundation
 import Logging
 import S3
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// Buckets and objects in a folder.
 ///
@@ -22,7 +22,7 @@ final class Store: Sendable {
     let directory: String
     let synchronizes: Bool
     let now: @Sendable () -> Date
-    let state = Mutex(State())
+    let state = NIOLockedValueBox(State())
     private let lock: Int32
     private let logger: Logger
 
@@ -97,7 +97,7 @@ final class Store: Sendable {
             var index = BucketIndex(created: milliseconds)
             index.load(try self.records(of: bucket))
             let uploads = try self.loadUploads(of: bucket)
-            self.state.withLock { state in
+            self.state.withLockedValue { state in
                 state.buckets[bucket] = index
                 state.uploads.merge(uploads) { $1 }
             }
@@ -128,14 +128,14 @@ final class Store: Sendable {
     }
 
     func requireBucket(_ bucket: String) throws {
-        guard self.state.withLock({ $0.buckets[bucket] != nil }) else {
+        guard self.state.withLockedValue({ $0.buckets[bucket] != nil }) else {
             throw Self.noSuchBucket()
         }
     }
 
     /// The buckets by name, and when they were made.
     func buckets() -> [(name: String, created: Date)] {
-        self.state.withLock { state in
+        self.state.withLockedValue { state in
             state.buckets.map { ($0.key, Date(timeIntervalSince1970: Double($0.value.created) / 1000)) }
         }.sorted { $0.name < $1.name }
     }
@@ -149,7 +149,7 @@ final class Store: Sendable {
         let temporary = self.temporaryPath()
         try Files.createDirectory(temporary)
         try self.write(Array(String(created).utf8), to: "\(temporary)/created")
-        return try self.state.withLock { state in
+        return try self.state.withLockedValue { state in
             guard state.buckets[bucket] == nil else {
                 try Files.removeTree(temporary)
                 return false
@@ -163,7 +163,7 @@ final class Store: Sendable {
 
     func deleteBucket(_ bucket: String) throws {
         let temporary = self.temporaryPath()
-        try self.state.withLock { state in
+        try self.state.withLockedValue { state in
             guard let index = state.buckets[bucket] else {
                 throw Self.noSuchBucket()
             }

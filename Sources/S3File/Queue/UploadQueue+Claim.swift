@@ -1,5 +1,5 @@
 package import Foundation
-package import Postgres
+import Postgres
 
 extension UploadQueue {
     /// The most jobs of one claim.

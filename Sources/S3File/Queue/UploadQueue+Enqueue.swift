@@ -1,5 +1,5 @@
 package import Foundation
-package import Postgres
+import Postgres
 
 extension UploadQueue {
     /// Enqueues in one statement and one round trip: all or none.
@@ -31,8 +31,12 @@ extension UploadQueue {
         let known = try await self.uploads(enqueued.filter { !$0.isNew }.map(\.id))
         let now = try rows[0]["now", Date.self]
         return try zip(promises, enqueued).map { promise, entry in
-            if entry.isNew { return Upload(enqueued: promise, id: entry.id, key: entry.key, maxAttempts: placement.maxAttempts, at: now) }
-            guard let upload = known[entry.id] else { throw PostgresError(.decoding, "An upload vanished while it was enqueued again.") }
+            if entry.isNew {
+                return Upload(enqueued: promise, id: entry.id, key: entry.key, maxAttempts: placement.maxAttempts, at: now)
+            }
+            guard let upload = known[entry.id] else {
+                throw PostgresError(.decoding, "An upload vanished while it was enqueued again.")
+            }
             return upload
         }
     }
@@ -59,7 +63,9 @@ extension UploadQueue {
             )
         } catch let error as PostgresError where error.sqlState.map(Self.refusals.contains) == true {
             // Again one by one, in one transaction, so that the error says which of them was refused.
-            _ = try await self.client.pipeline(Self.inEnqueueOrder(promises).map { Self.enqueueStatement($0, hold, metadata, placement) })
+            _ = try await self.client.pipeline(
+                Self.inEnqueueOrder(promises).map { Self.enqueueStatement($0, hold, metadata, placement) }
+            )
             throw error
         }
     }

@@ -56,11 +56,11 @@ extension UploadQueue {
     /// Ends leases that ran out, and takes the jobs of dead workers back into the queue; those that have used up their attempts end as failed.
     ///
     /// - Returns: how many were taken back, at most 500 at a time.
-    package func reap() async throws -> Int {
+    package func reap(sinceServerStart: Duration = Self.leaseDuration) async throws -> Int {
         try await self.client.query(
             """
             select s3file.reap(slack => make_interval(secs => \(Self.seconds(Self.reapSlack))),
-                               lease => make_interval(secs => \(Self.seconds(Self.leaseDuration)))) as count
+                               lease => make_interval(secs => \(Self.seconds(sinceServerStart)))) as count
             """
         )[0]["count", Int.self]
     }

@@ -1,5 +1,5 @@
 package import Foundation
-package import Postgres
+import Postgres
 
 /// How an attempt ended.
 package enum Outcome: Sendable, Equatable {
@@ -102,7 +102,9 @@ extension UploadStatus {
         case 4: self = .cancelled
         case 5: self = .expired
         default:
-            throw ConfigurationError("The upload table has a state that this version does not know: \(state). Update this program.")
+            throw ConfigurationError(
+                "The upload table has a state that this version does not know: \(state). Update this program."
+            )
         }
     }
 }

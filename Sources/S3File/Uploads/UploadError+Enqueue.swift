@@ -5,7 +5,9 @@ extension UploadError {
     init(enqueuing promises: [UploadPromise], _ error: any Error) {
         let refused = error as? PostgresError
         let ordered = UploadQueue.inEnqueueOrder(promises)
-        let promise = refused?.statementIndex.flatMap { ordered.indices.contains($0) ? ordered[$0] : nil }
+        // One alone is one statement; of many, the place among them is told.
+        let place = promises.count == 1 ? 0 : refused?.statementIndex
+        let promise = place.flatMap { ordered.indices.contains($0) ? ordered[$0] : nil }
         let file = promise.map { "\"\($0.filename)\"" } ?? "A file"
         let (code, message): (Code, String) =
             switch refused?.sqlState {

@@ -21,6 +21,7 @@ public final class Uploads: Service {
     private let keys: SigningKeys
     private let statusTokens: StatusToken
     private let wakeUp: WakeUp
+    private let logger: Logger
 
     /// - Throws: ``ConfigurationError`` when a setting is missing or wrong.
     public init(configuration: S3FileConfiguration, logger: Logger) throws {
@@ -30,6 +31,7 @@ public final class Uploads: Service {
         self.statusTokens = StatusToken(keys: self.keys)
         self.connections = try Connections(configuration: configuration, logger: logger)
         self.wakeUp = WakeUp(queue: self.connections.queue, logger: logger)
+        self.logger = logger
     }
 
     /// Reads the settings; ``S3FileConfiguration/init(reader:)`` lists them.
@@ -40,10 +42,15 @@ public final class Uploads: Service {
     }
 
     /// Keeps the database connections, and wakes workers after enqueues, until shutdown.
+    ///
+    /// - Throws: ``SchemaError`` when the tables are not those that this version works with.
     public func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.connections.run() }
-            group.addTask { await self.wakeUp.run() }
+            group.addTask {
+                try await self.connections.requireSchema(logger: self.logger)
+                await self.wakeUp.run()
+            }
             defer { group.cancelAll() }
             try await group.next()
         }

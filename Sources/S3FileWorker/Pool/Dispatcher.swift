@@ -80,7 +80,10 @@ struct Dispatcher {
             if jobs.count == room { self.bell.ring() }
             return jobs
         } catch {
-            if !Task.isCancelled { self.logger.warning("A claim failed; trying again", metadata: ["error": "\(error)"]) }
+            if !Task.isCancelled {
+                let cause = await self.queue.cause(of: error)
+                self.logger.warning("A claim failed; trying again", metadata: ["error": "\(cause)"])
+            }
             return nil
         }
     }

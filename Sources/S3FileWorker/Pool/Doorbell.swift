@@ -1,4 +1,4 @@
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// Wakes the one who waits at it. Rings while nobody waits are remembered as one.
 ///
@@ -9,10 +9,10 @@ final class Doorbell: Sendable {
         case waiting(CheckedContinuation<Void, Never>)
     }
 
-    private let state = Mutex(State.silent)
+    private let state = NIOLockedValueBox(State.silent)
 
     func ring() {
-        let waiter: CheckedContinuation<Void, Never>? = self.state.withLock { state in
+        let waiter: CheckedContinuation<Void, Never>? = self.state.withLockedValue { state in
             guard case .waiting(let waiter) = state else {
                 state = .rung
                 return nil
@@ -27,7 +27,7 @@ final class Doorbell: Sendable {
     func wait() async {
         await withTaskCancellationHandler {
             await withCheckedContinuation { waiter in
-                let goOn = self.state.withLock { state in
+                let goOn = self.state.withLockedValue { state in
                     // Cancelled before it was registered: the handler below found nobody.
                     if case .silent = state, !Task.isCancelled {
                         state = .waiting(waiter)
@@ -39,7 +39,7 @@ final class Doorbell: Sendable {
                 if goOn { waiter.resume() }
             }
         } onCancel: {
-            let waiter: CheckedContinuation<Void, Never>? = self.state.withLock { state in
+            let waiter: CheckedContinuation<Void, Never>? = self.state.withLockedValue { state in
                 guard case .waiting(let waiter) = state else { return nil }
                 state = .silent
                 return waiter

@@ -1,6 +1,6 @@
 import Logging
 import S3File
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// Gathers outcomes for a moment and settles them together: one statement and one commit for many uploads.
 final class Settler: Sendable {
@@ -17,7 +17,7 @@ final class Settler: Sendable {
     private let queue: UploadQueue
     private let lease: WorkerLease
     private let logger: Logger
-    private let pending = Mutex<[Pending]>([])
+    private let pending = NIOLockedValueBox<[Pending]>([])
     private let doorbell = Doorbell()
 
     init(queue: UploadQueue, lease: WorkerLease, logger: Logger) {
@@ -29,7 +29,7 @@ final class Settler: Sendable {
     /// Returns when the outcome is durable, with the upload's new status; `nil` when the attempt belongs to somebody else by now.
     func settle(_ job: Job, _ outcome: Outcome) async -> Settlement? {
         await withCheckedContinuation { done in
-            self.pending.withLock { $0.append(Pending(job: job, outcome: outcome, done: done)) }
+            self.pending.withLockedValue { $0.append(Pending(job: job, outcome: outcome, done: done)) }
             self.doorbell.ring()
         }
     }
@@ -45,7 +45,7 @@ final class Settler: Sendable {
     }
 
     private func takeBatch() -> [Pending]? {
-        self.pending.withLock { pending in
+        self.pending.withLockedValue { pending in
             guard !pending.isEmpty else { return nil }
             let batch = Array(pending.prefix(Self.batchSize))
             pending.removeFirst(batch.count)
@@ -66,9 +66,10 @@ final class Settler: Sendable {
                     for entry in batch { entry.done.resume(returning: nil) }
                     return
                 }
+                let cause = await self.queue.cause(of: error)
                 self.logger.warning(
                     "Outcomes could not be recorded; trying again",
-                    metadata: ["error": "\(error)", "count": "\(batch.count)"]
+                    metadata: ["error": "\(cause)", "count": "\(batch.count)"]
                 )
                 try? await Task.sleep(for: pause)
                 pause = min(pause * 2, .seconds(2))

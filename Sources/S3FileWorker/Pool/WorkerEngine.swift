@@ -3,7 +3,7 @@ import Logging
 import Postgres
 import S3File
 import ServiceLifecycle
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// Holds a lease, claims under it, moves and settles; when the lease is lost, drops what it had and begins anew under another number.
 struct WorkerEngine: Service {
@@ -16,6 +16,7 @@ struct WorkerEngine: Service {
     func run() async throws {
         let stop = StopRequest(bell: self.bell)
         try await withTaskCancellationOrGracefulShutdownHandler {
+            try await self.connections.requireSchema(logger: self.logger)
             while !stop.isRequested, !Task.isCancelled {
                 guard let lease = await self.register(stop) else { break }
                 do {
@@ -51,7 +52,8 @@ struct WorkerEngine: Service {
                 )
                 return WorkerLease(worker: worker, duration: UploadQueue.leaseDuration, sentAt: sentAt)
             } catch {
-                self.logger.warning("The worker could not register; trying again", metadata: ["error": "\(error)"])
+                let cause = await self.connections.queue.cause(of: error)
+                self.logger.warning("The worker could not register; trying again", metadata: ["error": "\(cause)"])
                 try? await Task.sleep(for: pause)
                 pause = min(pause * 2, .seconds(5))
             }
@@ -116,7 +118,8 @@ struct WorkerEngine: Service {
                 lease.prolong(sentAt: sentAt)
                 pause = UploadQueue.heartbeatInterval
             } catch let error as PostgresError {
-                self.logger.warning("A heartbeat failed; trying again", metadata: ["error": "\(error)"])
+                let cause = await self.connections.queue.cause(of: error)
+                self.logger.warning("A heartbeat failed; trying again", metadata: ["error": "\(cause)"])
                 pause = .seconds(1)
             }
         }
@@ -168,15 +171,15 @@ struct WorkerEngine: Service {
 
 /// Whether the engine was asked to stop; asking also wakes it.
 final class StopRequest: Sendable {
-    private let requested = Mutex(false)
+    private let requested = NIOLockedValueBox(false)
     private let bell: Doorbell
 
     init(bell: Doorbell) { self.bell = bell }
 
-    var isRequested: Bool { self.requested.withLock { $0 } }
+    var isRequested: Bool { self.requested.withLockedValue { $0 } }
 
     func request() {
-        self.requested.withLock { $0 = true }
+        self.requested.withLockedValue { $0 = true }
         self.bell.ring()
     }
 }

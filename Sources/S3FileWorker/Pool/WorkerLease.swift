@@ -1,4 +1,4 @@
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// One worker's right to work, as this process knows it: by the monotonic clock, from when the last good heartbeat was *sent*.
 ///
@@ -10,20 +10,20 @@ final class WorkerLease: Sendable {
 
     let worker: Int64
     private let duration: Duration
-    private let sentAt: Mutex<ContinuousClock.Instant>
+    private let sentAt: NIOLockedValueBox<ContinuousClock.Instant>
 
     init(worker: Int64, duration: Duration, sentAt: ContinuousClock.Instant) {
         self.worker = worker
         self.duration = duration
-        self.sentAt = Mutex(sentAt)
+        self.sentAt = NIOLockedValueBox(sentAt)
     }
 
     func prolong(sentAt: ContinuousClock.Instant) {
-        self.sentAt.withLock { $0 = max($0, sentAt) }
+        self.sentAt.withLockedValue { $0 = max($0, sentAt) }
     }
 
     func isHeld(now: ContinuousClock.Instant = .now) -> Bool {
-        now < self.sentAt.withLock { $0 } + self.duration - Self.margin
+        now < self.sentAt.withLockedValue { $0 } + self.duration - Self.margin
     }
 }
 

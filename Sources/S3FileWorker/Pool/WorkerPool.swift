@@ -50,6 +50,9 @@ public final class WorkerPool: Service {
     }
 
     /// Works until shutdown.
+    ///
+    /// - Throws: ``SchemaError`` when the tables are not those that this version works with. When that becomes so later, it goes on trying,
+    ///   and loses nothing.
     public func run() async throws {
         let bell = Doorbell()
         // A group of its own, so that on shutdown the engine stops first and its connections last.

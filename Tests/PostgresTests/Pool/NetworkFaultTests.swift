@@ -127,6 +127,7 @@ struct NetworkFaultTests {
             try await pool.query("select 1")
             proxy.fault = .refuse
             proxy.cut()
+            try await eventually("the proxy has no connection") { proxy.open == 0 }
             let waiting = Task { try await pool.query("select 1") }
             try await eventually("it was tried a few times") { proxy.accepted > 5 }
             proxy.fault = .none

@@ -2,7 +2,7 @@ import Foundation
 import NIOCore
 import S3
 import S3DevServer
-import Synchronization
+import NIOConcurrencyHelpers
 import TestEnvironment
 import Testing
 
@@ -126,10 +126,10 @@ import Testing
     }
 
     @Test func `a copy whose answer is lost is looked up, not repeated`() async throws {
-        let copies = Mutex(0)
+        let copies = NIOLockedValueBox(0)
         let faults = Faults(losesReply: { operation in
             operation.isCopy
-                && copies.withLock {
+                && copies.withLockedValue {
                     $0 += 1; return true
                 }
         })
@@ -137,7 +137,7 @@ import Testing
             _ = try await here.upload("once", key: "docs/x.txt")
             let outcome = await here.mover().move(try await here.claim().job)
             guard case .stored = outcome else { throw Unexpected(outcome) }
-            #expect(copies.withLock { $0 } == 1)
+            #expect(copies.withLockedValue { $0 } == 1)
         }
     }
 

@@ -5,7 +5,7 @@ import Postgres
 import S3
 import S3DevServer
 import ServiceLifecycle
-import Synchronization
+import NIOConcurrencyHelpers
 import TestEnvironment
 import Testing
 
@@ -39,7 +39,7 @@ import Testing
             try await self.withPool(here) { _ in
                 try await eventually("all are stored and nothing is left in tmp") {
                     let stored = try await here.queue.client.query(
-                        "select count(*) as n from s3file.upload where state = 2 and tmp_deleted"
+                        "select count(*) as n from s3file.upload u where state = 2 and not exists (select from s3file.tmp_deletion)"
                     )
                     return try stored[0]["n", Int64.self] == Int64(expected.count)
                 }
@@ -93,8 +93,7 @@ import Testing
                 try await eventually("the job is moving") { try await here.queue.upload(id)?.status == .moving }
                 // As if this process had been stopped for longer than its lease.
                 _ = try await here.queue.client.query("update s3file.worker set expires_at = now() - interval '1 minute'")
-                _ = try await here.queue.reap()
-                _ = try await here.queue.client.query("update s3file.upload set run_at = now() where state = 0")
+                _ = try await here.queue.reap(sinceServerStart: .zero)
                 try await eventually("another lease has stored it", within: .seconds(30)) {
                     try await here.queue.upload(id)?.status == .stored
                 }
@@ -131,7 +130,7 @@ import Testing
             await TmpDeletion(work: S3StoreWork(s3: here.s3, options: .init()), queue: here.queue, logger: .quiet).deleteLeftovers(olderThan: .zero)
             let tmp = try await here.keys(prefix: "tmp/")
             #expect(tmp.isEmpty)
-            let left = try await here.queue.tmpObjectsLeft(olderThan: .zero, limit: 10)
+            let left = try await here.queue.tmpObjectsLeft(olderThan: .zero, batches: 10)
             #expect(left.isEmpty)
             let upload = try #require(try await here.queue.upload(id))
             #expect(upload.status == .stored)

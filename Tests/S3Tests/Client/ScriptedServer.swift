@@ -1,7 +1,7 @@
 import Foundation
 import NIOCore
 import NIOPosix
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// A TCP server on loopback that gives prepared bytes for answers: what no real store can be made to do on demand.
 struct ScriptedServer: Sendable {
@@ -22,18 +22,18 @@ struct ScriptedServer: Sendable {
     }
 
     final class Script: Sendable {
-        private let state: Mutex<(answers: [Answer], requests: [String])>
+        private let state: NIOLockedValueBox<(answers: [Answer], requests: [String])>
 
         init(_ answers: [Answer]) {
-            self.state = Mutex((answers, []))
+            self.state = NIOLockedValueBox((answers, []))
         }
 
         /// Requests as received, head and body, in order.
-        var requests: [String] { self.state.withLock { $0.requests } }
+        var requests: [String] { self.state.withLockedValue { $0.requests } }
 
         /// The last answer is given again and again.
         func next(_ request: String) -> Answer {
-            self.state.withLock { state in
+            self.state.withLockedValue { state in
                 state.requests.append(request)
                 return state.answers.count > 1 ? state.answers.removeFirst() : state.answers[0]
             }

@@ -1,0 +1,71 @@
+import Foundation
+import Postgres
+@testable import S3File
+import TestEnvironment
+import Testing
+
+@Suite struct SettleTests {
+    @Test func `what a store refuses waits, and costs no attempt`() async throws {
+        try await withQueue { queue, worker in
+            let upload = try await queue.enqueue([.example()], hold: nil)[0]
+            let job = try await queue.claim(worker: worker, room: 1)[0]
+            let settled = try await queue.settle([(job, .parked(code: "AccessDenied", message: "No."))], worker: worker)
+            #expect(settled[upload.id]?.status == .queued)
+            let parked = try #require(try await queue.upload(upload.id))
+            #expect(parked.error?.code == "AccessDenied" && parked.error?.retryable == true && parked.maxAttempts == 13)
+            #expect(try await queue.claim(worker: worker, room: 1).isEmpty)
+        }
+    }
+
+    @Test func `each outcome becomes its status`() async throws {
+        try await withQueue { queue, worker in
+            _ = try await queue.enqueue((0..<4).map { _ in .example() }, hold: nil)
+            let jobs = try await queue.claim(worker: worker, room: 10)
+            let outcomes: [Outcome] = [
+                .stored(etag: "\"e\"", versionID: nil), .retry(code: "SlowDown", message: "Slow down.", delay: .seconds(60)),
+                .failed(code: "AccessDenied", message: "No."), .givenBack,
+            ]
+            let settled = try await queue.settle(zip(jobs, outcomes).map { ($0, $1) }, worker: worker)
+            #expect(jobs.map { settled[$0.id]?.status } == [.stored, .queued, .failed, .queued])
+
+            let stored = try #require(try await queue.upload(jobs[0].id))
+            #expect(stored.storedAt != nil && stored.progress.copied == stored.size)
+            let waiting = try #require(try await queue.upload(jobs[1].id))
+            #expect(waiting.attempt == 1 && waiting.error?.code == "SlowDown" && waiting.error?.retryable == true)
+            let failed = try #require(try await queue.upload(jobs[2].id))
+            #expect(failed.error?.retryable == false)
+            // Given back: it keeps its number, which fences, and gets another try.
+            let givenBack = try #require(try await queue.upload(jobs[3].id))
+            #expect(givenBack.attempt == 1 && givenBack.maxAttempts == 13)
+            // Only the one that was given back is due.
+            #expect(try await queue.claim(worker: worker, room: 10).map(\.id) == [jobs[3].id])
+        }
+    }
+
+    @Test func `an upload that has used up its attempts is failed, not retried`() async throws {
+        try await withQueue { queue, worker in
+            let upload = try await queue.enqueue([.example()], hold: nil)[0]
+            _ = try await queue.client.query("update s3file.job set max_attempts = 1 where upload_id = \(upload.id)")
+            let job = try await queue.claim(worker: worker, room: 1)[0]
+            let settled = try await queue.settle(
+                [(job, .retry(code: "InternalError", message: "No.", delay: nil))],
+                worker: worker
+            )
+            #expect(settled[upload.id]?.status == .failed)
+        }
+    }
+
+    @Test func `a moving upload that is cancelled ends as cancelled when it would have been tried again`() async throws {
+        try await withQueue { queue, worker in
+            let upload = try await queue.enqueue([.example()], hold: nil)[0]
+            let job = try await queue.claim(worker: worker, room: 1)[0]
+            try await queue.cancel([upload.id])
+            #expect(try await queue.upload(upload.id)?.status == .moving)
+            let settled = try await queue.settle(
+                [(job, .retry(code: "InternalError", message: "No.", delay: nil))],
+                worker: worker
+            )
+            #expect(settled[upload.id]?.status == .cancelled)
+        }
+    }
+}
