@@ -14,10 +14,13 @@ struct Worker: AsyncParsableCommand {
     @Option(help: "Begin at this time, in seconds since 1970, with the other processes.") var startAt: Double?
     @Option(help: "End when nothing came for so many seconds; 0 waits for SIGTERM.") var idle = 1.5
     @Option(help: "End after about so many uploads.") var limit = Int.max
+    @Option(help: "Seconds that each move takes.") var moveSeconds = 0.0
     @Flag(help: "Print each upload's id and the moment at which it was claimed.") var note = false
 
     func run() async throws {
-        let work = NoWork(notes: self.note)
+        // A line at a time, also into a file: another program waits for them, or this one is killed.
+        setvbuf(stdout, nil, _IOLBF, 0)
+        let work = NoWork(notes: self.note, moveSeconds: self.moveSeconds)
         let pool = try WorkerPool(
             configuration: QueueBenchmark.s3file(concurrency: self.concurrency),
             options: .init(),
@@ -70,8 +73,12 @@ private struct End: Service {
 private final class NoWork: StoreWork {
     private let count = Atomic(0)
     private let notes: Bool
+    private let moveSeconds: Double
 
-    init(notes: Bool) { self.notes = notes }
+    init(notes: Bool, moveSeconds: Double) {
+        self.notes = notes
+        self.moveSeconds = moveSeconds
+    }
 
     var moved: Int { self.count.load(ordering: .relaxed) }
 
@@ -82,6 +89,7 @@ private final class NoWork: StoreWork {
     ) async -> Outcome {
         if self.notes { print(job.id.uuidString, Date().timeIntervalSince1970) }
         self.count.add(1, ordering: .relaxed)
+        if self.moveSeconds > 0, (try? await Task.sleep(for: .seconds(self.moveSeconds))) == nil { return .givenBack }
         return .stored(etag: job.etag, versionID: nil)
     }
 
