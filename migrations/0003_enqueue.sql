@@ -137,7 +137,6 @@ declare
     is_fair boolean;
     due     timestamptz := coalesce(enqueue_many.run_at, now());
     ids     uuid[];
-    written uuid[];
     one     record;
 begin
     if cardinality(buckets) <> all(array[cardinality(tmp_keys), cardinality(etags), cardinality(sizes), cardinality(keys),
@@ -158,45 +157,34 @@ begin
     end if;
     select array_agg(coalesce(upload_ids[i], s3file.uuid_v7()) order by i) into ids from generate_subscripts(buckets, 1) as i;
 
-    -- In the order of their keys: two calls that wish for the same keys wait for one another in one order, and not for ever.
-    with wanted as (
-        select * from unnest(ids, buckets, coalesce(tmp_buckets, buckets), tmp_keys, etags, version_ids, sizes, keys, content_types,
-                             filenames, fields, owners, metadata)
-            as w(id, bucket, tmp_bucket, tmp_key, etag, version_id, size, key, content_type, filename, field, owner, metadata)
-         order by w.key collate "C", w.tmp_key collate "C"),
-    new as (
-        insert into s3file.upload as u
+    -- In the order of their keys: two calls that wish for the same keys wait for one another in one order, and not for ever. Most of the time
+    -- none was posted before and no key is taken; asking every index of every row first, as `on conflict` does, would double the work.
+    begin
+        insert into s3file.upload
             (id, field, owner, filename, content_type, size, tmp_bucket, tmp_key, etag, version_id, bucket, key, metadata,
              queue, priority, max_attempts)
         select w.id, coalesce(w.field, ''), w.owner, coalesce(w.filename, regexp_replace(w.key, '^.*/', '')),
                coalesce(w.content_type, 'application/octet-stream'), w.size, w.tmp_bucket, w.tmp_key, w.etag, w.version_id,
                w.bucket, w.key, coalesce(w.metadata, '{}'), enqueue_many.queue, enqueue_many.priority, enqueue_many.max_attempts
-          from wanted w
-        on conflict do nothing
-        returning u.id, u.owner, u.bucket),
-    jobs as (
+          from unnest(ids, buckets, coalesce(tmp_buckets, buckets), tmp_keys, etags, version_ids, sizes, keys, content_types,
+                      filenames, fields, owners, metadata) with ordinality
+            as w(id, bucket, tmp_bucket, tmp_key, etag, version_id, size, key, content_type, filename, field, owner, metadata, place)
+         order by w.key collate "C", w.place;
         insert into s3file.job (upload_id, queue, priority, run_at, max_attempts, fair, owner, bucket)
-        select new.id, enqueue_many.queue, enqueue_many.priority, due, enqueue_many.max_attempts, is_fair,
-               case when is_fair then coalesce(new.owner, '') end, case when is_fair then new.bucket end
-          from new)
-    select array_agg(new.id) into written from new;
-
-    if cardinality(written) = cardinality(ids) then
-        return query select i.place, i.id, i.key, 'queued', true
-                       from unnest(ids, keys) with ordinality as i(id, key, place);
+        select w.id, enqueue_many.queue, enqueue_many.priority, due, enqueue_many.max_attempts, is_fair,
+               case when is_fair then coalesce(w.owner, '') end, case when is_fair then w.bucket end
+          from unnest(ids, owners, buckets) as w(id, owner, bucket);
+        return query select i.place, i.id, i.key, 'queued', true from unnest(ids, keys) with ordinality as i(id, key, place);
         return;
-    end if;
-    -- Some were posted before, or wish for a key that is taken: those one by one.
-    return query
-        select i.place, i.id, i.key, 'queued', true
-          from unnest(ids, keys) with ordinality as i(id, key, place)
-         where i.id = any(written);
+    exception
+        when unique_violation then null;
+    end;
+    -- Some were, or some is: one by one then.
     for one in
         select * from unnest(ids, buckets, coalesce(tmp_buckets, buckets), tmp_keys, etags, version_ids, sizes, keys, content_types,
                              filenames, fields, owners, metadata) with ordinality
             as w(id, bucket, tmp_bucket, tmp_key, etag, version_id, size, key, content_type, filename, field, owner, metadata, place)
-         where w.id <> all(coalesce(written, '{}'))
-         order by w.key collate "C", w.tmp_key collate "C"
+         order by w.key collate "C", w.place
     loop
         return query
             select one.place, e.id, e.final_key, e.status, e.is_new

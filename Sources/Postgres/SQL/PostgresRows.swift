@@ -1,3 +1,5 @@
+import Synchronization
+
 /// What one statement returned, copied out of libpq: one buffer of bytes, and where each value is in it.
 package struct PostgresRows: RandomAccessCollection, Sendable {
     struct Column: Sendable {
@@ -10,11 +12,22 @@ package struct PostgresRows: RandomAccessCollection, Sendable {
         let bytes: [UInt8]
         /// Row by row; nil is NULL.
         let cells: [Range<Int>?]
+        /// The column after the one that was asked for last: rows are mostly read in the order of their columns, again and again. A guess that
+        /// concurrent readers may spoil for each other.
+        private let likelyNext = Atomic(0)
 
         init(columns: [Column], bytes: [UInt8], cells: [Range<Int>?]) {
             self.columns = columns
             self.bytes = bytes
             self.cells = cells
+        }
+
+        func column(named name: String) -> Int? {
+            let guess = self.likelyNext.load(ordering: .relaxed)
+            let isRight = guess < self.columns.count && self.columns[guess].name == name
+            guard let column = isRight ? guess : self.columns.firstIndex(where: { $0.name == name }) else { return nil }
+            self.likelyNext.store(column + 1 == self.columns.count ? 0 : column + 1, ordering: .relaxed)
+            return column
         }
     }
 
@@ -44,7 +57,7 @@ package struct PostgresRow: Sendable {
     /// The column's value, by its name in the result.
     package subscript<Value: PostgresDecodable>(_ name: String, _ type: Value.Type) -> Value {
         get throws(PostgresError) {
-            guard let column = self.storage.columns.firstIndex(where: { $0.name == name }) else {
+            guard let column = self.storage.column(named: name) else {
                 var error = PostgresError(
                     .decoding,
                     "There is no column \"\(name)\" in the result, only \(self.columnNames.joined(separator: ", "))."

@@ -23,7 +23,7 @@ enum PostgresArray {
             guard let element else { continue }
             try element.encode(into: &bytes)
             let length = Int32(bytes.count - start - 4)
-            withUnsafeBytes(of: length.bigEndian) { bytes.replaceSubrange(start..<start + 4, with: $0) }
+            bytes.withUnsafeMutableBytes { $0.storeBytes(of: length.bigEndian, toByteOffset: start, as: Int32.self) }
         }
     }
 

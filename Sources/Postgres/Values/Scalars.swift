@@ -114,7 +114,10 @@ extension String: PostgresScalar {
         default:
             guard cell.type.oid >= PostgresType.firstUserDefined else { throw cell.mismatch(String.self) }
         }
-        guard let text = String(validating: bytes, as: UTF8.self) else { throw cell.malformed(String.self) }
+        let text = String(decoding: bytes, as: UTF8.self)
+        // What is invalid was replaced. `String(validating:as:)` would tell, too, but costs as much as the rest of reading a row.
+        let isASCII = bytes.allSatisfy { $0 < 0x80 }
+        guard isASCII || text.utf8.elementsEqual(bytes) else { throw cell.malformed(String.self) }
         return text
     }
 }

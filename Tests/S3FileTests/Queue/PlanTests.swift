@@ -1,0 +1,70 @@
+import Foundation
+import Postgres
+@testable import S3File
+import TestEnvironment
+import Testing
+
+/// The plans of what workers do all day must not depend on statistics, which lag behind a queue: here the tables are filled after they were
+/// analyzed empty, which is when a planner is most wrong.
+@Suite struct PlanTests {
+    /// The plans of every statement inside the functions called by `script`, as `auto_explain` tells them.
+    private func plans(of script: String, jobs: Int) async throws -> String {
+        try await withMigratedDatabase { client, url in
+            _ = try await client.query("select s3file.register('test', 1, '0', interval '1 hour')")
+            for table in ["upload", "job", "worker", "event"] {
+                _ = try await client.query(SQL(unescaped: "analyze s3file.\(table)"))
+            }
+            _ = try await client.query(
+                """
+                select count(*) from s3file.enqueue_many(
+                    array_fill('media'::text, array[\(Int32(jobs))]), array(select 'tmp/' || g from generate_series(1, \(Int32(jobs))) g),
+                    array_fill('e'::text, array[\(Int32(jobs))]), array_fill(1::bigint, array[\(Int32(jobs))]),
+                    array(select 'docs/' || g from generate_series(1, \(Int32(jobs))) g), array_fill('text/plain'::text, array[\(Int32(jobs))]),
+                    array_fill('x'::text, array[\(Int32(jobs))]), array_fill(''::text, array[\(Int32(jobs))]),
+                    array_fill('me'::text, array[\(Int32(jobs))]))
+                """
+            )
+            let settings = """
+                load 'auto_explain'; set client_min_messages = 'log'; set auto_explain.log_min_duration = 0;
+                set auto_explain.log_nested_statements = on; set auto_explain.log_analyze = on; set auto_explain.log_timing = off;
+                """
+            // What the server logs to its client goes where errors go, so a shell joins the two.
+            let result = try await Program.output(
+                "sh",
+                ["-c", "exec psql -X -q -v ON_ERROR_STOP=1 -d \"$1\" -c \"$2\" 2>&1", "sh", url, settings + script]
+            )
+            #expect(result.exitCode == 0)
+            return result.lines.joined(separator: "\n")
+        }
+    }
+
+    private static let claim = "select count(*) from s3file.claim(1, 100);"
+    private static let settle = """
+        with mine as (select * from s3file.claim(1, 100)),
+             given as (select array_agg(id) as ids, array_agg(attempt) as attempts, array_agg('stored'::text) as outcomes from mine)
+        select count(s.*) from given, s3file.settle(1, given.ids, given.attempts, given.outcomes) s;
+        """
+    private static let reap = "delete from s3file.worker; select s3file.reap(interval '0', interval '0');"
+
+    @Test(arguments: [claim, settle, claim + reap])
+    func `a batch touches its own rows by an index, and no others`(script: String) async throws {
+        let plans = try await self.plans(of: script, jobs: 3_000)
+        #expect(plans.contains("Index Scan using job_pkey on job"))
+        for table in ["upload", "job", "event"] { #expect(!plans.contains("Seq Scan on \(table)"), "\(plans)") }
+        #expect(!plans.contains("Rows Removed by Join Filter"), "a join that compares every row with every other:\n\(plans)")
+        // Nothing but the batch is read: no node gives more rows than were asked for.
+        let rows = plans.matches(of: /actual rows=(\d+)/).compactMap { Int($0.1) }
+        #expect(!rows.isEmpty && rows.allSatisfy { $0 <= 101 }, "\(plans)")
+    }
+
+    @Test func `the status of one upload is read by two keys`() async throws {
+        let plan = try await self.plans(
+            of: "select * from s3file.upload_status where id = (select upload_id from s3file.job limit 1)",
+            jobs: 3_000
+        )
+        #expect(
+            plan.contains("Index Scan using upload_pkey on upload") && plan.contains("Index Scan using job_pkey on job"),
+            "\(plan)"
+        )
+    }
+}
