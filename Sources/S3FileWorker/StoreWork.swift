@@ -7,11 +7,12 @@ package protocol StoreWork: Sendable {
     /// Copies a job's object to its key, and says how it ended.
     ///
     /// - Parameters:
-    ///   - mayContinue: checked before each request: a worker whose lease may have run out starts none.
+    ///   - checkLease: called before each request: a worker whose lease may have run out starts none. It returns when it is certain again, and
+    ///     throws when it is lost.
     ///   - progress: told of a long copy's bytes.
     func move(
         _ job: Job,
-        mayContinue: @escaping @Sendable () -> Bool,
+        checkLease: @escaping @Sendable () async throws -> Void,
         progress: @escaping @Sendable (Job, Int64) async -> Void
     ) async -> Outcome
 
@@ -28,10 +29,10 @@ struct S3StoreWork: StoreWork {
 
     func move(
         _ job: Job,
-        mayContinue: @escaping @Sendable () -> Bool,
+        checkLease: @escaping @Sendable () async throws -> Void,
         progress: @escaping @Sendable (Job, Int64) async -> Void
     ) async -> Outcome {
-        await Mover(s3: self.s3, options: self.options, mayContinue: mayContinue, progress: progress).move(job)
+        await Mover(s3: self.s3, options: self.options, checkLease: checkLease, progress: progress).move(job)
     }
 
     func deleteTmpObjects(_ objects: [TmpObject], bucket: String) async throws -> (gone: [TmpObject], failure: String?) {

@@ -1,7 +1,7 @@
 import Foundation
 import Logging
-import S3File
 import NIOConcurrencyHelpers
+import S3File
 
 /// Deletes the tmp objects of stored uploads, many in one request. It is told of them only after `stored` is durable.
 ///
@@ -11,13 +11,20 @@ final class TmpDeletion: Sendable {
     /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html>
     static let batchSize = 1_000
     static let gatherTime = Duration.milliseconds(200)
+    static let concurrentRequests = 4
     /// How often, and how old, leftovers are looked for.
-    static let leftoverInterval = Duration.seconds(60)
+    static let leftoverInterval = Duration.seconds(20)
+
+    private struct Pending {
+        /// By settles, so that the record of each can go as a whole.
+        var groups: [[TmpObject]] = []
+        var count = 0
+    }
 
     private let work: any StoreWork
     private let queue: UploadQueue
     private let logger: Logger
-    private let pending = NIOLockedValueBox<[TmpObject]>([])
+    private let pending = NIOLockedValueBox(Pending())
     private let doorbell = Doorbell()
 
     init(work: any StoreWork, queue: UploadQueue, logger: Logger) {
@@ -26,14 +33,18 @@ final class TmpDeletion: Sendable {
         self.logger = logger
     }
 
-    func add(_ object: TmpObject) {
-        // A bound on memory: beyond it the record remembers alone.
-        let added = self.pending.withLockedValue { pending in
-            guard pending.count < Self.batchSize * 10 else { return false }
-            pending.append(object)
-            return true
+    /// - Parameter objects: of one settle.
+    func add(_ objects: [TmpObject]) {
+        guard !objects.isEmpty else { return }
+        let isNews = self.pending.withLockedValue { pending in
+            // A bound on memory: beyond it the record remembers alone.
+            guard pending.count < Self.batchSize * 20 else { return false }
+            let before = pending.count
+            pending.groups.append(objects)
+            pending.count += objects.count
+            return before == 0 || (before < Self.batchSize && pending.count >= Self.batchSize)
         }
-        if added { self.doorbell.ring() }
+        if isNews { self.doorbell.ring() }
     }
 
     func run() async {
@@ -41,7 +52,9 @@ final class TmpDeletion: Sendable {
             group.addTask {
                 while !Task.isCancelled {
                     await self.doorbell.wait()
-                    try? await Task.sleep(for: Self.gatherTime)
+                    if self.pending.withLockedValue({ $0.count < Self.batchSize }) {
+                        await self.doorbell.wait(until: .now + Self.gatherTime)
+                    }
                     await self.flush()
                 }
             }
@@ -55,21 +68,33 @@ final class TmpDeletion: Sendable {
 
     /// Deletes what is pending now.
     func flush() async {
-        while !Task.isCancelled {
-            let batch = self.pending.withLockedValue { pending in
-                let batch = Array(pending.prefix(Self.batchSize))
-                pending.removeFirst(batch.count)
-                return batch
+        await withDiscardingTaskGroup { group in
+            for _ in 0..<Self.concurrentRequests {
+                group.addTask {
+                    while !Task.isCancelled, let batch = self.takeBatch() { await self.delete(batch) }
+                }
             }
-            guard !batch.isEmpty else { return }
-            await self.delete(batch)
+        }
+    }
+
+    private func takeBatch() -> [TmpObject]? {
+        self.pending.withLockedValue { pending in
+            var batch: [TmpObject] = []
+            let end = pending.groups.firstIndex { group in
+                guard batch.isEmpty || batch.count + group.count <= Self.batchSize else { return true }
+                batch += group
+                return false
+            }
+            pending.groups.removeFirst(end ?? pending.groups.count)
+            pending.count -= batch.count
+            return batch.isEmpty ? nil : batch
         }
     }
 
     /// Deletes what an earlier process stored and did not delete.
     func deleteLeftovers(olderThan age: Duration) async {
         do {
-            let left = try await self.queue.tmpObjectsLeft(olderThan: age, batches: 10)
+            let left = try await self.queue.tmpObjectsLeft(olderThan: age, batches: 20)
             for start in stride(from: 0, to: left.count, by: Self.batchSize) {
                 await self.delete(Array(left[start..<min(start + Self.batchSize, left.count)]))
             }
@@ -92,7 +117,10 @@ final class TmpDeletion: Sendable {
                 }
             } catch  where Task.isCancelled {
                 // Stopped half-way: the last flush of this process takes them up again.
-                self.pending.withLockedValue { $0 += objects }
+                self.pending.withLockedValue { pending in
+                    pending.groups.append(objects)
+                    pending.count += objects.count
+                }
             } catch {
                 self.logger.warning(
                     "Tmp objects were not deleted; trying again later",

@@ -96,6 +96,6 @@ struct Storeroom: Sendable {
     }
 
     func mover(options: WorkerPool.Options = .init()) -> Mover {
-        Mover(s3: self.s3, options: options, mayContinue: { true }, progress: { _, _ in })
+        Mover(s3: self.s3, options: options, checkLease: {}, progress: { _, _ in })
     }
 }

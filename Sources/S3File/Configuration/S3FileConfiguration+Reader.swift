@@ -1,4 +1,5 @@
 public import Configuration
+import Foundation
 
 extension S3FileConfiguration {
     /// Reads the settings. With swift-configuration's environment provider the keys are the names in parentheses.
@@ -13,7 +14,10 @@ extension S3FileConfiguration {
     /// - `s3file.environment` (S3FILE_ENVIRONMENT: development or production, default development)
     /// - `s3file.location` (S3FILE_LOCATION), `s3file.tmpPath` (S3FILE_TMP_PATH, default tmp/s3file)
     /// - `s3file.ticketHours` (S3FILE_TICKET_HOURS, default 12), `s3file.expiryHours` (S3FILE_EXPIRY_HOURS, default 24)
-    /// - `s3file.workerConcurrency` (S3FILE_WORKER_CONCURRENCY, default 16)
+    /// - `s3file.workerConcurrency` (S3FILE_WORKER_CONCURRENCY, default 16), `s3file.workerQueues` (S3FILE_WORKER_QUEUES, by comma, default all)
+    /// - `s3file.listenUrl` (S3FILE_LISTEN_URL, secret, default that of the database)
+    /// - `s3file.retentionStoredDays` (S3FILE_RETENTION_STORED_DAYS, default for ever), `s3file.retentionUnstoredDays`
+    ///   (S3FILE_RETENTION_UNSTORED_DAYS, default 30), `s3file.retentionEventDays` (S3FILE_RETENTION_EVENT_DAYS, default 3): 0 is for ever
     ///
     /// - Throws: ``ConfigurationError`` naming the setting and what to do.
     public init(reader: ConfigReader) throws {
@@ -36,6 +40,14 @@ extension S3FileConfiguration {
             return .seconds(hours * 3600)
         }
 
+        func days(_ key: ConfigKey, _ name: String, default fallback: Duration?) throws -> Duration? {
+            guard let text = optional(key) ?? reader.double(forKey: key).map({ String($0) }) else { return fallback }
+            guard let days = Double(text), days >= 0, days <= 36_500 else {
+                throw ConfigurationError("\(name) must be a number of days, such as 30, or 0 for ever")
+            }
+            return days == 0 ? nil : .seconds(days * 86_400)
+        }
+
         let environmentName = optional("s3file.environment") ?? "development"
         guard let environment = Environment(rawValue: environmentName) else {
             throw ConfigurationError("S3FILE_ENVIRONMENT is \"\(environmentName)\": set it to development or production")
@@ -46,6 +58,7 @@ extension S3FileConfiguration {
         guard let concurrency = Int(concurrencyText) else {
             throw ConfigurationError("S3FILE_WORKER_CONCURRENCY must be a whole number")
         }
+        let usual = Retention()
         try self.init(
             environment: environment,
             databaseURL: required(
@@ -72,7 +85,18 @@ extension S3FileConfiguration {
             tmpPath: optional("s3file.tmpPath") ?? "tmp/s3file",
             ticketLifetime: hours("s3file.ticketHours", "S3FILE_TICKET_HOURS", default: 12),
             expiry: hours("s3file.expiryHours", "S3FILE_EXPIRY_HOURS", default: 24),
-            workerConcurrency: concurrency
+            workerConcurrency: concurrency,
+            workerQueues: optional("s3file.workerQueues").map(Self.queueNames),
+            listenURL: optional("s3file.listenUrl", isSecret: true),
+            retention: Retention(
+                stored: days("s3file.retentionStoredDays", "S3FILE_RETENTION_STORED_DAYS", default: usual.stored),
+                unstored: days("s3file.retentionUnstoredDays", "S3FILE_RETENTION_UNSTORED_DAYS", default: usual.unstored),
+                events: days("s3file.retentionEventDays", "S3FILE_RETENTION_EVENT_DAYS", default: usual.events)
+            )
         )
+    }
+
+    private static func queueNames(_ text: String) -> [String] {
+        text.split(separator: ",", omittingEmptySubsequences: false).map { $0.trimmingCharacters(in: .whitespaces) }
     }
 }

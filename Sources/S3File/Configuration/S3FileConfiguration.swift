@@ -36,6 +36,32 @@ public struct S3FileConfiguration: Sendable {
     public var expiry: Duration
     /// How many uploads one worker process moves at a time.
     public var workerConcurrency: Int
+    /// The queues that a worker process serves; `nil` for all.
+    public var workerQueues: [String]?
+    /// Postgres without a transaction pooler between, for LISTEN; `nil` is ``databaseURL``. Without a way to listen, workers poll.
+    public var listenURL: String?
+    /// For how long records are kept.
+    public var retention: Retention
+
+    /// For how long records are kept. `nil` is for ever.
+    public struct Retention: Sendable, Equatable {
+        /// Of stored uploads. The files stay in any case.
+        public var stored: Duration?
+        /// Of failed, cancelled and expired uploads.
+        public var unstored: Duration?
+        /// Of events, which tell how uploads came to where they are.
+        public var events: Duration?
+
+        public init(
+            stored: Duration? = nil,
+            unstored: Duration? = .seconds(30 * 86_400),
+            events: Duration? = .seconds(3 * 86_400)
+        ) {
+            self.stored = stored
+            self.unstored = unstored
+            self.events = events
+        }
+    }
 
     /// The secret that development uses when none is set, so that a first program runs without ceremony. `check --deploy` refuses it.
     public static let developmentSecret = "s3file-dev-secret-for-this-machine-only"
@@ -62,7 +88,10 @@ public struct S3FileConfiguration: Sendable {
         tmpPath: String = "tmp/s3file",
         ticketLifetime: Duration = .seconds(12 * 3600),
         expiry: Duration = .seconds(24 * 3600),
-        workerConcurrency: Int = 16
+        workerConcurrency: Int = 16,
+        workerQueues: [String]? = nil,
+        listenURL: String? = nil,
+        retention: Retention = Retention()
     ) throws {
         self.environment = environment
         self.databaseURL = databaseURL
@@ -80,6 +109,9 @@ public struct S3FileConfiguration: Sendable {
         self.ticketLifetime = ticketLifetime
         self.expiry = expiry
         self.workerConcurrency = workerConcurrency
+        self.workerQueues = workerQueues
+        self.listenURL = listenURL
+        self.retention = retention
         try self.validate()
     }
 
@@ -127,8 +159,28 @@ public struct S3FileConfiguration: Sendable {
         guard (1...1_000).contains(self.workerConcurrency) else {
             throw ConfigurationError("S3FILE_WORKER_CONCURRENCY must lie between 1 and 1000")
         }
+        guard self.workerQueues.map({ !$0.isEmpty && $0.allSatisfy(Self.isQueueName) }) ?? true else {
+            throw ConfigurationError(
+                "S3FILE_WORKER_QUEUES must be names of queues by comma, such as default,thumbnails, or empty for all"
+            )
+        }
         guard (3...255).contains(self.bucket.utf8.count), !self.bucket.contains("/") else {
             throw ConfigurationError("S3FILE_BUCKET must be the name of a bucket, 3 to 63 characters")
         }
+    }
+
+    /// As the table of queues has it.
+    private static func isQueueName(_ name: String) -> Bool {
+        func isPlain(_ byte: UInt8) -> Bool {
+            switch byte {
+            case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"):
+                true
+            default: false
+            }
+        }
+        let others = "_.-".utf8
+        return name.utf8.first.map(isPlain) == true && name.utf8.count <= 64
+            && name.utf8.allSatisfy { isPlain($0) || others.contains($0) }
     }
 }

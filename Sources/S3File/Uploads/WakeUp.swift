@@ -1,10 +1,10 @@
-import Logging
+package import Logging
 
 /// Tells idle workers that there is work: at most once per 50 ms, after the commit, on a connection of its own.
 ///
 /// A NOTIFY inside the enqueue's transaction would make every commit wait for one lock in Postgres, so that enqueues would not scale.
 /// A lost notification costs little: workers poll as well.
-final class WakeUp: Sendable {
+package final class WakeUp: Sendable {
     static let interval = Duration.milliseconds(50)
 
     private let queue: UploadQueue
@@ -12,18 +12,18 @@ final class WakeUp: Sendable {
     private let requests: AsyncStream<Void>
     private let continuation: AsyncStream<Void>.Continuation
 
-    init(queue: UploadQueue, logger: Logger) {
+    package init(queue: UploadQueue, logger: Logger) {
         self.queue = queue
         self.logger = logger
         (self.requests, self.continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
     /// Returns at once; many requests within the interval become one notification.
-    func request() {
+    package func request() {
         self.continuation.yield()
     }
 
-    func run() async {
+    package func run() async {
         for await _ in self.requests {
             do {
                 try await self.queue.notify()

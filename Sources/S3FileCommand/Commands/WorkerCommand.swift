@@ -15,10 +15,13 @@ struct WorkerCommand: AsyncParsableCommand {
             """
     )
 
+    @Option(help: "Names of the queues to serve, by comma (S3FILE_WORKER_QUEUES); all unless it is set.")
+    var queues: String?
+
     @OptionGroup var settings: SettingsOptions
 
     func run() async throws {
-        let configuration = try await self.settings.configuration()
+        let configuration = try await self.settings.configuration(flags: [("s3file.workerQueues", self.queues)])
         let problems = DeployCheck.settingsFindings(configuration)
         if configuration.environment == .production, let first = problems.first { throw ConfigurationError(first.description) }
         let logger = self.settings.logger

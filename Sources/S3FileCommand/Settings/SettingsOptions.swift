@@ -28,12 +28,14 @@ struct SettingsOptions: ParsableArguments {
     @Option(help: "How much is logged.")
     var logLevel = LogLevel.info
 
+    /// - Parameter flags: of one command alone.
     /// - Throws: ``ConfigurationError`` when the file cannot be read.
-    func reader() async throws -> ConfigReader {
-        let flags: [(AbsoluteConfigKey, String?)] = [
-            ("database.url", self.databaseURL), ("s3file.bucket", self.bucket), ("aws.region", self.region),
-            ("aws.endpointUrlS3", self.endpointURL), ("s3file.environment", self.environment),
-        ]
+    func reader(flags: [(AbsoluteConfigKey, String?)] = []) async throws -> ConfigReader {
+        let flags: [(AbsoluteConfigKey, String?)] =
+            flags + [
+                ("database.url", self.databaseURL), ("s3file.bucket", self.bucket), ("aws.region", self.region),
+                ("aws.endpointUrlS3", self.endpointURL), ("s3file.environment", self.environment),
+            ]
         let values = flags.compactMap { key, value in
             value.map { (key, ConfigValue(.string($0), isSecret: key == "database.url")) }
         }
@@ -49,15 +51,17 @@ struct SettingsOptions: ParsableArguments {
         return ConfigReader(providers: [
             InMemoryProvider(name: "flags", values: Dictionary(uniqueKeysWithValues: values)),
             EnvironmentVariablesProvider(
-                secretsSpecifier: .specific(["DATABASE_URL", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "S3FILE_SECRET"])
+                secretsSpecifier: .specific([
+                    "DATABASE_URL", "S3FILE_LISTEN_URL", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "S3FILE_SECRET",
+                ])
             ),
             file,
         ])
     }
 
     /// Everything, for commands that talk to both Postgres and S3.
-    func configuration() async throws -> S3FileConfiguration {
-        try S3FileConfiguration(reader: try await self.reader())
+    func configuration(flags: [(AbsoluteConfigKey, String?)] = []) async throws -> S3FileConfiguration {
+        try S3FileConfiguration(reader: try await self.reader(flags: flags))
     }
 
     /// Postgres alone, for commands that need nothing else.

@@ -14,8 +14,8 @@ struct Mover: Sendable {
 
     let s3: S3Client
     let options: WorkerPool.Options
-    /// Checked before each request: a worker whose lease may have run out starts none.
-    let mayContinue: @Sendable () -> Bool
+    /// Called before each request: a worker whose lease may have run out starts none. Returns when it is certain again; throws when it is lost.
+    let checkLease: @Sendable () async throws -> Void
     let progress: @Sendable (Job, Int64) async -> Void
 
     /// Never throws: whatever happens is an outcome that the queue records.
@@ -24,6 +24,8 @@ struct Mover: Sendable {
             return try await self.attempt(job)
         } catch is CancellationError {
             return .givenBack
+        } catch is LeaseLost {
+            return .givenBack  // Nobody will be told.
         } catch let error as S3Error {
             return Task.isCancelled ? .givenBack : Self.outcome(of: error)
         } catch {
@@ -33,7 +35,7 @@ struct Mover: Sendable {
 
     private func attempt(_ job: Job) async throws -> Outcome {
         if let done = try await self.lookUpDestination(job) { return done }
-        try self.checkLease()
+        try await self.checkLease()
         let copied: (etag: String, versionID: String?)
         do {
             if job.size > self.options.copyLimit {
@@ -62,7 +64,7 @@ struct Mover: Sendable {
     /// (multipart, KMS): then the source must still be the verified object, or else the copy is not kept.
     private func confirm(etag: String, versionID: String?, of job: Job) async throws -> Outcome {
         if S3ObjectHead.isSameETag(etag, job.etag) { return .stored(etag: etag, versionID: versionID) }
-        try self.checkLease()
+        try await self.checkLease()
         do {
             let source = try await self.s3.headObject(bucket: job.tmpBucket, key: job.tmpKey, versionID: job.versionID)
             if S3ObjectHead.isSameETag(source.etag, job.etag), source.size == job.size {
@@ -71,14 +73,14 @@ struct Mover: Sendable {
         } catch let error as S3Error where error.code == .noSuchKey || error.code == .notFound {
             // Gone: then nothing vouches for what was copied.
         }
-        try self.checkLease()
+        try await self.checkLease()
         try await self.s3.deleteObject(bucket: job.bucket, key: job.key, versionID: versionID)
         return Self.sourceChanged
     }
 
     /// What lies at the destination: our own work, somebody else's object, or nothing (`nil`).
     func lookUpDestination(_ job: Job) async throws -> Outcome? {
-        try self.checkLease()
+        try await self.checkLease()
         let head: S3ObjectHead
         do {
             head = try await self.s3.headObject(bucket: job.bucket, key: job.key)
@@ -113,10 +115,6 @@ struct Mover: Sendable {
             metadata: [Self.stamp: job.id.uuidString.lowercased()],
             ifNoneMatch: true
         )
-    }
-
-    func checkLease() throws {
-        guard !Task.isCancelled, self.mayContinue() else { throw CancellationError() }
     }
 
     // MARK: Outcomes

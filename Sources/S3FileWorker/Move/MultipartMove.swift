@@ -30,7 +30,7 @@ struct MultipartMove: Sendable {
         )
         do {
             let parts = try await self.copyParts(request, uploadID)
-            try self.mover.checkLease()
+            try await self.mover.checkLease()
             let completed = try await self.mover.s3.completeMultipartUpload(
                 bucket: self.job.bucket,
                 key: self.job.key,
@@ -62,7 +62,7 @@ struct MultipartMove: Sendable {
                 let index = next
                 next += 1
                 group.addTask {
-                    try self.mover.checkLease()
+                    try await self.mover.checkLease()
                     return try await self.mover.s3.uploadPartCopy(
                         request,
                         uploadID: uploadID,

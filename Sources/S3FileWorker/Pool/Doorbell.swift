@@ -47,4 +47,15 @@ final class Doorbell: Sendable {
             waiter?.resume()
         }
     }
+
+    /// Until the next ring or this time, or cancellation.
+    func wait(until time: ContinuousClock.Instant?) async {
+        guard let time else { return await self.wait() }
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.wait() }
+            group.addTask { try? await Task.sleep(until: time, clock: .continuous) }
+            await group.next()
+            group.cancelAll()
+        }
+    }
 }

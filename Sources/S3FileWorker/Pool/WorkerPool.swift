@@ -54,7 +54,6 @@ public final class WorkerPool: Service {
     /// - Throws: ``SchemaError`` when the tables are not those that this version works with. When that becomes so later, it goes on trying,
     ///   and loses nothing.
     public func run() async throws {
-        let bell = Doorbell()
         // A group of its own, so that on shutdown the engine stops first and its connections last.
         try await ServiceGroup(
             configuration: .init(
@@ -65,7 +64,6 @@ public final class WorkerPool: Service {
                             connections: self.connections,
                             work: self.work,
                             options: self.options,
-                            bell: bell,
                             logger: self.logger
                         ),
                         successTerminationBehavior: .gracefullyShutdownGroup

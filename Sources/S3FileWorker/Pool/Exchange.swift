@@ -1,0 +1,148 @@
+import Foundation
+import Logging
+import NIOConcurrencyHelpers
+import Postgres
+import S3File
+
+/// Keeps up to `concurrency` jobs moving: claims, settles, and ends when asked to. ``ExchangeState`` decides.
+final class Exchange: Sendable {
+    private let queue: UploadQueue
+    private let lease: WorkerLease
+    private let queues: [String]?
+    private let logger: Logger
+    private let state: NIOLockedValueBox<ExchangeState>
+    private let bell = Doorbell()
+
+    init(
+        queue: UploadQueue,
+        lease: WorkerLease,
+        configuration: S3FileConfiguration,
+        drainTimeout: Duration,
+        logger: Logger
+    ) {
+        self.queue = queue
+        self.lease = lease
+        self.queues = configuration.workerQueues
+        self.logger = logger
+        self.state = NIOLockedValueBox(
+            ExchangeState(
+                concurrency: configuration.workerConcurrency,
+                // More would wait for each other's locks, and for connections.
+                mostErrands: min(2, queue.client.configuration.maximumConnections / 2),
+                drainTimeout: drainTimeout,
+                now: .now
+            )
+        )
+    }
+
+    /// There may be jobs: somebody enqueued, or it is time to look.
+    func ring(notified: Bool) {
+        self.state.withLockedValue { $0.ring(notified: notified) }
+        self.bell.ring()
+    }
+
+    /// No more claims; what is in flight has the drain time to end.
+    func drain() {
+        self.state.withLockedValue { $0.drain(now: .now) }
+        self.bell.ring()
+    }
+
+    /// Until everything is settled after ``drain()``, or until it is cancelled, which drops what is in flight.
+    ///
+    /// - Parameters:
+    ///   - move: moves one job; it ends soon after its task is cancelled.
+    ///   - settled: is told what became of outcomes; without a settlement, the attempt is another worker's by now.
+    func run(
+        move: @escaping @Sendable (Job) async -> Outcome,
+        settled: @escaping @Sendable ([(job: Job, outcome: Outcome, settlement: Settlement?)]) -> Void
+    ) async {
+        await withDiscardingTaskGroup { moves in
+            await withDiscardingTaskGroup { errands in
+                loop: while !Task.isCancelled {
+                    let now = ContinuousClock.now
+                    let mayClaim = self.lease.isCertain(now: now)
+                    switch self.state.withLockedValue({ $0.next(now: now, mayClaim: mayClaim) }) {
+                    case .move(let jobs):
+                        for job in jobs {
+                            moves.addTask {
+                                let outcome = await move(job)
+                                if self.state.withLockedValue({ $0.moved((job, outcome), now: .now) }) { self.bell.ring() }
+                            }
+                        }
+                    case .exchange(let errand):
+                        errands.addTask { await self.run(errand, settled) }
+                    case .giveBackOthers(let inFlight):
+                        errands.addTask { await self.giveBackOthers(inFlight) }
+                    case .cancelMoves:
+                        moves.cancelAll()
+                    case .wait(let until):
+                        await self.bell.wait(until: until)
+                    case .end:
+                        break loop
+                    }
+                }
+                errands.cancelAll()
+                moves.cancelAll()
+            }
+        }
+    }
+
+    private func run(
+        _ errand: ExchangeState.Errand,
+        _ settled: ([(job: Job, outcome: Outcome, settlement: Settlement?)]) -> Void
+    ) async {
+        do {
+            let (settlements, jobs) = try await self.send(errand)
+            self.state.withLockedValue { $0.done(errand, claimed: jobs, now: .now) }
+            self.bell.ring()
+            if !errand.outcomes.isEmpty { settled(errand.outcomes.map { ($0.job, $0.outcome, settlements[$0.job.id]) }) }
+        } catch {
+            if !Task.isCancelled {
+                let cause = await self.queue.cause(of: error)
+                self.logger.warning(
+                    "Claiming and settling failed; trying again",
+                    metadata: ["error": "\(cause)", "outcomes": "\(errand.outcomes.count)"]
+                )
+            }
+            self.state.withLockedValue { $0.failed(errand, now: .now) }
+            self.bell.ring()
+        }
+    }
+
+    private func send(_ errand: ExchangeState.Errand) async throws -> (settlements: [UUID: Settlement], jobs: [Job]) {
+        let worker = self.lease.worker
+        guard let look = errand.look else { return (try await self.queue.settle(errand.outcomes, worker: worker), []) }
+        let lanes: [Lane]? =
+            switch look.place {
+            case .everywhere: nil
+            case .lanes(let lanes): lanes
+            }
+        if errand.outcomes.isEmpty {
+            return ([:], try await self.queue.claim(worker: worker, room: look.room, queues: self.queues, lanes: lanes))
+        }
+        let (settlements, jobs) = try await self.queue.settleAndClaim(
+            errand.outcomes,
+            worker: worker,
+            room: look.room,
+            queues: self.queues,
+            lanes: lanes
+        )
+        return (settlements, jobs)
+    }
+
+    private func giveBackOthers(_ inFlight: [UUID]) async {
+        var worked = false
+        do {
+            let count = try await self.queue.giveBackOthers(worker: self.lease.worker, inFlight: inFlight)
+            if count > 0 {
+                self.logger.info("Jobs whose claim or settle went astray were put back", metadata: ["count": "\(count)"])
+                self.state.withLockedValue { $0.ring(notified: true) }
+            }
+            worked = true
+        } catch {
+            self.logger.debug("What is in flight could not be compared", metadata: ["error": "\(error)"])
+        }
+        self.state.withLockedValue { [worked] in $0.compared(worked, now: .now) }
+        self.bell.ring()
+    }
+}
