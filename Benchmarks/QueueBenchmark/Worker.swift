@@ -84,7 +84,7 @@ private final class NoWork: StoreWork {
 
     func move(
         _ job: Job,
-        mayContinue: @escaping @Sendable () -> Bool,
+        checkLease: @escaping @Sendable () async throws -> Void,
         progress: @escaping @Sendable (Job, Int64) async -> Void
     ) async -> Outcome {
         if self.notes { print(job.id.uuidString, Date().timeIntervalSince1970) }
