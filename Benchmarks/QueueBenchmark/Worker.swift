@@ -32,7 +32,10 @@ struct Worker: AsyncParsableCommand {
             configuration: .init(
                 services: [
                     .init(service: pool),
-                    .init(service: End(work: work, idle: self.idle, limit: self.limit), successTerminationBehavior: .gracefullyShutdownGroup),
+                    .init(
+                        service: End(work: work, idle: self.idle, limit: self.limit),
+                        successTerminationBehavior: .gracefullyShutdownGroup
+                    ),
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint],
                 logger: QueueBenchmark.logger
