@@ -17,6 +17,66 @@ import Testing
         }
     }
 
+    /// A queue whose every connection has the role from its start, on the tables of another.
+    private func queue<R: Sendable>(as role: String, on url: String, _ body: (UploadQueue) async throws -> R) async throws
+        -> R
+    {
+        let separator = url.contains("?") ? "&" : "?"
+        let client = PostgresClient(
+            configuration: PostgresConfiguration(url: url + separator + "options=-c%20role%3D\(role)"),
+            logger: .quiet
+        )
+        return try await client.whileRunning { try await body(UploadQueue(client: client)) }
+    }
+
+    @Test func `all that the web side does, it may do with its role alone`() async throws {
+        try await withMigratedDatabase { _, url in
+            try await self.queue(as: "s3file_web", on: url) { queue in
+                let promises = [UploadPromise.example(), .example()]
+                let uploads = try await queue.enqueue(promises, hold: .seconds(60))
+                let again = try await queue.enqueue([promises[0]])
+                #expect(again == [uploads[0]])
+                let ids = uploads.map(\.id)
+                #expect(try await queue.upload(ids[0])?.status == .queued)
+                #expect(try await queue.recent(owner: "user-42", limit: 10).count == 2)
+                let known = try await queue.promise(tmpBucket: "media", tmpKey: promises[0].tmpKey, owner: "user-42")
+                #expect(known?.id == ids[0])
+                try await queue.release([ids[0]])
+                try await queue.cancelHeld([ids[1]])
+                try await queue.cancel([ids[0]])
+                #expect(try await queue.retry(ids) == 2)
+                try await queue.notify()
+            }
+        }
+    }
+
+    @Test func `all that a worker does, it may do with its role alone`() async throws {
+        try await withMigratedDatabase { client, url in
+            _ = try await UploadQueue(client: client).enqueue((0..<4).map { _ in .example() })
+            try await self.queue(as: "s3file_worker", on: url) { queue in
+                let worker = try await queue.register(host: "test", pid: 1, version: "0")
+                let jobs = try await queue.claim(worker: worker, room: 2)
+                try await queue.progress(of: jobs[0], worker: worker, copied: 1)
+                let outcomes = jobs.map { (job: $0, outcome: Outcome.stored(etag: "\"e\"", versionID: nil)) }
+                let (settled, more) = try await queue.settleAndClaim(outcomes, worker: worker, room: 2, queues: nil, lanes: nil)
+                #expect(settled.count == 2 && more.count == 2)
+                #expect(try await queue.beat(worker: worker))
+                #expect(try await queue.giveBackOthers(worker: worker, inFlight: [more[0].id]) == 1)
+                let left = try await queue.tmpObjectsLeft(olderThan: .zero, batches: 10)
+                #expect(left.count == 2)
+                try await queue.noteTmpDeleted(left)
+                let expired = try await queue.expire(tmpBucket: "media", objects: [("tmp/s3file/f/old", 1, "\"e\"")])
+                #expect(expired == ["tmp/s3file/f/old"])
+                #expect(try await queue.takeTurn("sweep", every: .seconds(60)))
+                _ = try await queue.prune(storedFor: .zero, unstoredFor: .zero, after: nil, limit: 10)
+                _ = try await queue.pruneEvents(olderThan: .zero, limit: 10)
+                try await queue.unregister(worker: worker)
+                #expect(try await queue.reap(sinceServerStart: .zero) == 1)
+                try await queue.notify()
+            }
+        }
+    }
+
     @Test func `the web side enqueues, cancels and reads`() async throws {
         try await withQueue { queue, _ in
             let id = try await self.run(Self.enqueue, as: "s3file_web", queue)[0]["id", UUID.self]
