@@ -80,6 +80,27 @@ struct Storeroom: Sendable {
         return try await self.queue.enqueue([promise], hold: nil)[0].id
     }
 
+    /// Enqueues promises without any object in the store.
+    func enqueueUnmoved(_ count: Int, placement: QueuePlacement = QueuePlacement()) async throws -> [UUID] {
+        let promises = (0..<count).map { _ in
+            let id = UUID.version7()
+            return UploadPromise(
+                id: id,
+                field: "docs",
+                tmpBucket: self.bucket,
+                tmpKey: "tmp/s3file/f/\(id)",
+                filename: "x.txt",
+                size: 1,
+                contentType: "text/plain",
+                etag: "\"1\"",
+                versionID: nil,
+                owner: nil,
+                requestedKey: "docs/\(id).txt"
+            )
+        }
+        return try await self.queue.enqueue(promises, placement: placement).map(\.id)
+    }
+
     func text(at key: String) async throws -> String {
         let body = try await self.s3.getObject(bucket: self.bucket, key: key)
         return String(buffer: try await body.collect(upTo: 1 << 20))

@@ -31,13 +31,27 @@ import Testing
         #expect(configuration.region == "us-east-1" && configuration.environment == .development)
     }
 
+    @Test func `a worker's queues, where it listens, and how long records are kept are read`() throws {
+        let usual = try self.read()
+        #expect(usual.workerQueues == nil && usual.listenURL == nil)
+        #expect(usual.retention == .init(stored: nil, unstored: .seconds(30 * 86_400), events: .seconds(3 * 86_400)))
+        let configuration = try self.read([
+            "S3FILE_WORKER_QUEUES": "default, thumbnails-2", "S3FILE_LISTEN_URL": "postgresql://direct/x",
+            "S3FILE_RETENTION_STORED_DAYS": "365", "S3FILE_RETENTION_UNSTORED_DAYS": "0", "S3FILE_RETENTION_EVENT_DAYS": "0.5",
+        ])
+        #expect(configuration.workerQueues == ["default", "thumbnails-2"])
+        #expect(configuration.listenURL == "postgresql://direct/x")
+        #expect(configuration.retention == .init(stored: .seconds(365 * 86_400), unstored: nil, events: .seconds(43_200)))
+    }
+
     @Test(
         arguments: [
             ("DATABASE_URL", nil), ("S3FILE_BUCKET", nil), ("AWS_ACCESS_KEY_ID", nil), ("S3FILE_ENVIRONMENT", "staging"),
             ("S3FILE_EXPIRY_HOURS", "soon"), ("S3FILE_EXPIRY_HOURS", "1"), ("S3FILE_TICKET_HOURS", "-1"),
             ("S3FILE_TMP_PATH", "/tmp/"),
             ("S3FILE_TMP_PATH", "../x"), ("S3FILE_LOCATION", "a//b"), ("S3FILE_WORKER_CONCURRENCY", "many"),
-            ("S3FILE_WORKER_CONCURRENCY", "0"),
+            ("S3FILE_WORKER_CONCURRENCY", "0"), ("S3FILE_WORKER_QUEUES", "default, a b"), ("S3FILE_WORKER_QUEUES", ","),
+            ("S3FILE_RETENTION_STORED_DAYS", "some"), ("S3FILE_RETENTION_EVENT_DAYS", "-1"),
         ] as [(String, String?)]
     )
     func `a wrong setting is named`(name: String, value: String?) throws {

@@ -19,7 +19,13 @@ import Testing
         options: WorkerPool.Options = .init(),
         _ body: @escaping @Sendable (ServiceGroup) async throws -> Void
     ) async throws {
-        let pool = try WorkerPool(configuration: here.connections.configuration, options: options, logger: .quiet)
+        try await self.withPool(
+            try WorkerPool(configuration: here.connections.configuration, options: options, logger: .quiet),
+            body
+        )
+    }
+
+    private func withPool(_ pool: WorkerPool, _ body: @escaping @Sendable (ServiceGroup) async throws -> Void) async throws {
         let group = ServiceGroup(services: [pool], logger: .quiet)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await group.run() }
@@ -127,7 +133,8 @@ import Testing
             let outcome = await here.mover().move(job)
             _ = try await here.queue.settle([(job, outcome)], worker: worker)
             // The process dies here. Another one looks.
-            await TmpDeletion(work: S3StoreWork(s3: here.s3, options: .init()), queue: here.queue, logger: .quiet).deleteLeftovers(olderThan: .zero)
+            await TmpDeletion(work: S3StoreWork(s3: here.s3, options: .init()), queue: here.queue, logger: .quiet)
+                .deleteLeftovers(olderThan: .zero)
             let tmp = try await here.keys(prefix: "tmp/")
             #expect(tmp.isEmpty)
             let left = try await here.queue.tmpObjectsLeft(olderThan: .zero, batches: 10)
@@ -135,5 +142,75 @@ import Testing
             let upload = try #require(try await here.queue.upload(id))
             #expect(upload.status == .stored)
         }
+    }
+
+    @Test func `many small jobs in overlapping exchanges are each moved once and recorded, also when replies are lost`()
+        async throws
+    {
+        try await Storeroom.with { here in
+            let ids = try await here.enqueueUnmoved(1_500)
+            let work = InstantWork()
+            try await withFaultProxy(to: here.connections.configuration.databaseURL) { proxy in
+                var configuration = here.connections.configuration
+                configuration.databaseURL = proxy.url
+                configuration.workerConcurrency = 100
+                let pool = try WorkerPool(configuration: configuration, options: .init(), work: work, logger: .quiet)
+                try await self.withPool(pool) { _ in
+                    try await eventually("some are stored") { work.moved.withLockedValue { $0.count > 300 } }
+                    proxy.loseReplies(toRequestsContaining: "s3file.settle", times: 2)
+                    proxy.loseReplies(toRequestsContaining: "s3file.claim", times: 2)
+                    try await eventually("all are stored, and nothing is left to delete", within: .seconds(60)) {
+                        let counts = try await here.queue.client.query(
+                            """
+                            select (select count(*) from s3file.upload where state = 2) as stored,
+                                   (select count(*) from s3file.job) + (select count(*) from s3file.tmp_deletion) as left
+                            """
+                        )[0]
+                        return try counts["stored", Int.self] == ids.count && counts["left", Int.self] == 0
+                    }
+                }
+            }
+            // Twice only where a claim's reply was lost, and then under another attempt.
+            #expect(Set(work.moved.withLockedValue { $0 }.map(\.id)) == Set(ids))
+            let attempts = work.moved.withLockedValue { moved in Set(moved.map { "\($0.id) \($0.attempt)" }).count == moved.count
+            }
+            #expect(attempts)
+        }
+    }
+
+    @Test func `a pool serves only the queues that it was given`() async throws {
+        try await Storeroom.with { here in
+            _ = try await here.queue.client.query("select s3file.set_queue('other')")
+            let mine = try await here.enqueueUnmoved(1)
+            let others = try await here.enqueueUnmoved(1, placement: QueuePlacement(queue: "other"))
+            var configuration = here.connections.configuration
+            configuration.workerQueues = ["default"]
+            let work = InstantWork()
+            let pool = try WorkerPool(configuration: configuration, options: .init(), work: work, logger: .quiet)
+            try await self.withPool(pool) { _ in
+                try await eventually("mine is stored") { try await here.queue.upload(mine[0])?.status == .stored }
+                try await Task.sleep(for: .milliseconds(300))
+            }
+            let status = try await here.queue.upload(others[0])?.status
+            #expect(status == .queued)
+        }
+    }
+}
+
+/// Everything succeeds at once, and nothing is done in S3.
+private final class InstantWork: StoreWork {
+    let moved = NIOLockedValueBox<[Job]>([])
+
+    func move(
+        _ job: Job,
+        checkLease: @escaping @Sendable () async throws -> Void,
+        progress: @escaping @Sendable (Job, Int64) async -> Void
+    ) async -> Outcome {
+        self.moved.withLockedValue { $0.append(job) }
+        return .stored(etag: job.etag, versionID: nil)
+    }
+
+    func deleteTmpObjects(_ objects: [TmpObject], bucket: String) async throws -> (gone: [TmpObject], failure: String?) {
+        (objects, nil)
     }
 }

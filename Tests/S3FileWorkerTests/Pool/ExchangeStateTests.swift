@@ -1,0 +1,152 @@
+import Foundation
+import Testing
+
+@testable import S3File
+@testable import S3FileWorker
+
+@Suite struct ExchangeStateTests {
+    private let start = ContinuousClock.now
+    private var state: ExchangeState
+
+    init() {
+        self.state = ExchangeState(concurrency: 8, mostErrands: 2, drainTimeout: .seconds(20), now: self.start)
+    }
+
+    private func at(_ milliseconds: Int) -> ContinuousClock.Instant { self.start + .milliseconds(milliseconds) }
+
+    private mutating func step(_ milliseconds: Int, mayClaim: Bool = true) -> ExchangeState.Step {
+        self.state.next(now: self.at(milliseconds), mayClaim: mayClaim)
+    }
+
+    private mutating func errand(_ milliseconds: Int) throws -> ExchangeState.Errand {
+        guard case .exchange(let errand) = self.step(milliseconds) else { throw Unexpected() }
+        return errand
+    }
+
+    /// Rings, and claims as many as an errand may bring.
+    private mutating func claimed(_ count: Int, at milliseconds: Int) throws -> [Job] {
+        self.state.ring(notified: true)
+        let errand = try self.errand(milliseconds)
+        let jobs = (0..<count).map { _ in Job.sample() }
+        self.state.done(errand, claimed: jobs, now: self.at(milliseconds))
+        guard case .move(let moving) = self.step(milliseconds), moving == jobs else { throw Unexpected() }
+        return jobs
+    }
+
+    private mutating func move(_ jobs: some Sequence<Job>, at milliseconds: Int) {
+        for job in jobs { _ = self.state.moved((job, .stored(etag: "\"1\"", versionID: nil)), now: self.at(milliseconds)) }
+    }
+
+    private struct Unexpected: Error {}
+
+    @Test mutating func `an idle worker waits, and a ring makes it claim at once`() throws {
+        guard case .wait = self.step(0) else { throw Unexpected() }
+        self.state.ring(notified: true)
+        let errand = try self.errand(1)
+        #expect(errand.outcomes.isEmpty && errand.look?.place == .everywhere)
+    }
+
+    @Test mutating func `errands share the room, and none is sent when it is all spoken for`() throws {
+        self.state.ring(notified: true)
+        let first = try self.errand(0)
+        #expect(first.look?.room == 4)
+        self.state.done(first, claimed: (0..<4).map { _ in .sample() }, now: self.at(1))
+        guard case .move = self.step(1) else { throw Unexpected() }
+        let second = try self.errand(1)
+        #expect(second.look?.room == 4)
+        guard case .wait = self.step(1) else { throw Unexpected() }
+    }
+
+    @Test mutating func `outcomes and the next claim go together`() throws {
+        let jobs = try self.claimed(4, at: 0)
+        self.move(jobs, at: 2)
+        let errand = try self.errand(2)
+        #expect(errand.outcomes.count == 4 && errand.look?.room == 4)
+    }
+
+    @Test mutating func `outcomes wait for others 10 ms, unless there are none to come`() throws {
+        let jobs = try self.claimed(2, at: 0)
+        self.move(jobs.prefix(1), at: 1)
+        guard case .wait(let until) = self.step(1) else { throw Unexpected() }
+        #expect(until == self.at(11))
+        let gathered = try self.errand(11)
+        #expect(gathered.outcomes.count == 1 && gathered.look == nil)
+        self.move(jobs.suffix(1), at: 12)
+        let last = try self.errand(12)
+        #expect(last.outcomes.count == 1)
+    }
+
+    @Test mutating func `a small room is worth a claim now and then, so that long moves keep nobody out`() throws {
+        _ = try self.claimed(4, at: 0)
+        let more = try self.errand(1)
+        self.state.done(more, claimed: (0..<3).map { _ in .sample() }, now: self.at(2))
+        guard case .move = self.step(2) else { throw Unexpected() }
+        // One slot of eight is free.
+        self.state.ring(notified: true)
+        guard case .wait(let until) = self.step(3) else { throw Unexpected() }
+        #expect(until == self.at(51))
+        let small = try self.errand(51)
+        #expect(small.look?.room == 1)
+    }
+
+    @Test
+    mutating func `after a failed claim nothing is claimed before what is astray was given back, and outcomes are sent again`()
+        throws
+    {
+        let jobs = try self.claimed(4, at: 0)
+        self.move(jobs, at: 1)
+        let errand = try self.errand(1)
+        self.state.failed(errand, now: self.at(2))
+        guard case .wait(let until) = self.step(3) else { throw Unexpected() }
+        #expect(until == self.at(102))
+        guard case .giveBackOthers(let inFlight) = self.step(102) else { throw Unexpected() }
+        #expect(Set(inFlight) == Set(jobs.map(\.id)))
+        guard case .wait = self.step(103) else { throw Unexpected() }
+        self.state.compared(true, now: self.at(104))
+        let again = try self.errand(104)
+        #expect(Set(again.outcomes.map(\.job.id)) == Set(jobs.map(\.id)) && again.look != nil)
+    }
+
+    @Test mutating func `what is in flight is compared now and then, and only while no errand is under way`() throws {
+        self.state.ring(notified: true)
+        let errand = try self.errand(9_999)
+        guard case .wait = self.step(10_000) else { throw Unexpected() }
+        self.state.done(errand, claimed: [], now: self.at(10_001))
+        guard case .giveBackOthers = self.step(10_001) else { throw Unexpected() }
+        self.state.compared(true, now: self.at(10_002))
+        guard case .wait(let until) = self.step(10_002) else { throw Unexpected() }
+        #expect(until == self.at(20_002))
+    }
+
+    @Test mutating func `an uncertain lease claims nothing, and still settles`() throws {
+        let jobs = try self.claimed(4, at: 0)
+        self.move(jobs, at: 1)
+        guard case .exchange(let errand) = self.step(1, mayClaim: false) else { throw Unexpected() }
+        #expect(errand.outcomes.count == 4 && errand.look == nil)
+    }
+
+    @Test mutating func `draining claims nothing, settles all, and ends`() throws {
+        let jobs = try self.claimed(2, at: 0)
+        self.state.drain(now: self.at(1))
+        self.state.ring(notified: true)
+        guard case .wait(let until) = self.step(1) else { throw Unexpected() }
+        #expect(until == self.at(20_001))
+        self.move(jobs, at: 5)
+        let errand = try self.errand(5)
+        #expect(errand.outcomes.count == 2 && errand.look == nil)
+        guard case .wait = self.step(6) else { throw Unexpected() }
+        self.state.done(errand, claimed: [], now: self.at(7))
+        guard case .end = self.step(7) else { throw Unexpected() }
+    }
+
+    @Test mutating func `moves that outlast the drain are cancelled, and what cannot be settled then is left to the lease`()
+        throws
+    {
+        _ = try self.claimed(1, at: 0)
+        self.state.drain(now: self.at(0))
+        guard case .cancelMoves = self.step(20_000) else { throw Unexpected() }
+        guard case .wait(let until) = self.step(20_001) else { throw Unexpected() }
+        #expect(until == self.at(30_000))
+        guard case .end = self.step(30_000) else { throw Unexpected() }
+    }
+}
