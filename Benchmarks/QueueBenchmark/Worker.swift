@@ -18,8 +18,6 @@ struct Worker: AsyncParsableCommand {
     @Flag(help: "Print each upload's id and the moment at which it was claimed.") var note = false
 
     func run() async throws {
-        // A line at a time, also into a file: another program waits for them, or this one is killed.
-        setvbuf(stdout, nil, _IOLBF, 0)
         let work = NoWork(notes: self.note, moveSeconds: self.moveSeconds)
         let pool = try WorkerPool(
             configuration: QueueBenchmark.s3file(concurrency: self.concurrency),
@@ -90,7 +88,10 @@ private final class NoWork: StoreWork {
         checkLease: @escaping @Sendable () async throws -> Void,
         progress: @escaping @Sendable (Job, Int64) async -> Void
     ) async -> Outcome {
-        if self.notes { print(job.id.uuidString, Date().timeIntervalSince1970) }
+        if self.notes {
+            // Not by `print`, which buffers: other programs wait for these lines, or this one is killed.
+            FileHandle.standardOutput.write(Data("\(job.id.uuidString) \(Date().timeIntervalSince1970)\n".utf8))
+        }
         self.count.add(1, ordering: .relaxed)
         if self.moveSeconds > 0, (try? await Task.sleep(for: .seconds(self.moveSeconds))) == nil { return .givenBack }
         return .stored(etag: job.etag, versionID: nil)
