@@ -14,7 +14,8 @@ struct PostgresRowsTests {
                         for (index, row) in rows.enumerated() {
                             for name in order {
                                 let factor = ["n": 1, "double": 2, "triple": 3][name]!
-                                #expect(try row[name, Int.self] == (index + 1) * factor)
+                                let value = try row[name, Int.self]
+                                #expect(value == (index + 1) * factor)
                             }
                         }
                     }
