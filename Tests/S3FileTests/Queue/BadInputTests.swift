@@ -63,7 +63,7 @@ import Testing
     }
 
     @Test(arguments: [
-        "name => 'a b'", "name => ''", "name => 'ok', max_in_flight => 0, fair => true", "name => 'ok', max_in_flight => 5",
+        "name => 'a b'", "name => ''", "name => 'ok', max_in_flight => -1, fair => true", "name => 'ok', max_in_flight => 5",
     ])
     func `a queue that makes no sense is refused`(arguments: String) async throws {
         try await withQueue { queue, _ in

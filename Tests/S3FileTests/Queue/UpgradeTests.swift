@@ -69,7 +69,7 @@ import Testing
         """
 
     /// What the view says now and did not say before. What was moving may be queued again, or cancelled if that had been asked for, and have
-    /// an attempt more to go.
+    /// an attempt more to go; and a hold that a refused form gave up is told by its code from now on.
     private func differences(_ client: PostgresClient) async throws -> [String] {
         try await client.query(
             """
@@ -84,6 +84,8 @@ import Testing
                    (b.field, b.owner, b.filename, b.size, b.content_type, b.bucket, b.key, b.attempt, b.metadata, b.created_at,
                     b.stored_at)
                 or case when b.status = 'moving' then a.max_attempts not between b.max_attempts and b.max_attempts + 1
+                        when b.status = 'cancelled' and not b.cancel_requested and a.error_code = 'form_refused'
+                             then (a.max_attempts, a.finished_at) is distinct from (b.max_attempts, b.finished_at)
                         else (a.max_attempts, a.finished_at, a.error_code, a.error_message, a.error_retryable, a.next_attempt_at)
                              is distinct from
                              (b.max_attempts, b.finished_at, b.error_code, b.error_message, b.error_retryable, b.next_attempt_at) end
