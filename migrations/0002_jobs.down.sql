@@ -40,6 +40,13 @@ update s3file.upload
 
 -- In 0001 a flag tells what somebody cancelled from a hold that a refused form gave up.
 update s3file.upload set cancel_requested = true where state = 4 and error_code is distinct from 'form_refused';
+-- Version 1 tells what somebody cancelled from a hold that a refused form gave up by cancel_requested.
+update s3file.upload
+   set cancel_requested = error_code is distinct from 'form_refused',
+       error_code = nullif(error_code, 'form_refused'),
+       error_message = case when error_code is distinct from 'form_refused' then error_message end,
+       error_retryable = case when error_code is distinct from 'form_refused' then error_retryable end
+ where state = 4;
 
 drop table s3file.job, s3file.queue, s3file.tmp_deletion, s3file.event;
 drop domain

@@ -69,12 +69,13 @@ import Testing
         """
 
     /// What the view says now and did not say before. What was moving may be queued again, or cancelled if that had been asked for, and have
-    /// an attempt more to go; and a hold that a refused form gave up is told by its code from now on.
+    /// an attempt more to go. A hold that a form gave up has a code of its own since version 2.
     private func differences(_ client: PostgresClient) async throws -> [String] {
         try await client.query(
             """
             select concat_ws(E'\\n', b::text, a::text) as text
               from before b full join s3file.upload_status a using (id)
+             cross join lateral (select a.status = 'cancelled' and a.error_code = 'form_refused' and not b.cancel_requested) as given(up)
              where a.id is null or b.id is null
                 or a.status <> b.status and (b.status, a.status, b.cancel_requested)
                    not in (('moving', 'queued', false), ('moving', 'cancelled', true))
@@ -84,11 +85,10 @@ import Testing
                    (b.field, b.owner, b.filename, b.size, b.content_type, b.bucket, b.key, b.attempt, b.metadata, b.created_at,
                     b.stored_at)
                 or case when b.status = 'moving' then a.max_attempts not between b.max_attempts and b.max_attempts + 1
-                        when b.status = 'cancelled' and not b.cancel_requested and a.error_code = 'form_refused'
-                             then (a.max_attempts, a.finished_at) is distinct from (b.max_attempts, b.finished_at)
-                        else (a.max_attempts, a.finished_at, a.error_code, a.error_message, a.error_retryable, a.next_attempt_at)
-                             is distinct from
-                             (b.max_attempts, b.finished_at, b.error_code, b.error_message, b.error_retryable, b.next_attempt_at) end
+                        else (a.max_attempts, a.finished_at, a.next_attempt_at)
+                             is distinct from (b.max_attempts, b.finished_at, b.next_attempt_at)
+                          or given.up is not true and (a.error_code, a.error_message, a.error_retryable)
+                             is distinct from (b.error_code, b.error_message, b.error_retryable) end
              order by id limit 3
             """
         ).map { try $0["text", String.self] }
