@@ -38,6 +38,9 @@ update s3file.upload
    set tmp_deleted = true
  where state = 2 and not tmp_deleted and id not in (select unnest(d.upload_ids) from s3file.tmp_deletion d);
 
+-- In 0001 a flag tells what somebody cancelled from a hold that a refused form gave up.
+update s3file.upload set cancel_requested = true where state = 4 and error_code is distinct from 'form_refused';
+
 drop table s3file.job, s3file.queue, s3file.tmp_deletion, s3file.event;
 drop domain
     s3file.field_name, s3file.owner_name, s3file.filename, s3file.content_type, s3file.file_size, s3file.etag, s3file.version_id,

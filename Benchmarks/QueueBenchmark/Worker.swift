@@ -14,10 +14,11 @@ struct Worker: AsyncParsableCommand {
     @Option(help: "Begin at this time, in seconds since 1970, with the other processes.") var startAt: Double?
     @Option(help: "End when nothing came for so many seconds; 0 waits for SIGTERM.") var idle = 1.5
     @Option(help: "End after about so many uploads.") var limit = Int.max
+    @Option(help: "Seconds that each move takes.") var moveSeconds = 0.0
     @Flag(help: "Print each upload's id and the moment at which it was claimed.") var note = false
 
     func run() async throws {
-        let work = NoWork(notes: self.note)
+        let work = NoWork(notes: self.note, moveSeconds: self.moveSeconds)
         let pool = try WorkerPool(
             configuration: QueueBenchmark.s3file(concurrency: self.concurrency),
             options: .init(),
@@ -29,7 +30,10 @@ struct Worker: AsyncParsableCommand {
             configuration: .init(
                 services: [
                     .init(service: pool),
-                    .init(service: End(work: work, idle: self.idle, limit: self.limit), successTerminationBehavior: .gracefullyShutdownGroup),
+                    .init(
+                        service: End(work: work, idle: self.idle, limit: self.limit),
+                        successTerminationBehavior: .gracefullyShutdownGroup
+                    ),
                 ],
                 gracefulShutdownSignals: [.sigterm, .sigint],
                 logger: QueueBenchmark.logger
@@ -70,18 +74,26 @@ private struct End: Service {
 private final class NoWork: StoreWork {
     private let count = Atomic(0)
     private let notes: Bool
+    private let moveSeconds: Double
 
-    init(notes: Bool) { self.notes = notes }
+    init(notes: Bool, moveSeconds: Double) {
+        self.notes = notes
+        self.moveSeconds = moveSeconds
+    }
 
     var moved: Int { self.count.load(ordering: .relaxed) }
 
     func move(
         _ job: Job,
-        mayContinue: @escaping @Sendable () -> Bool,
+        checkLease: @escaping @Sendable () async throws -> Void,
         progress: @escaping @Sendable (Job, Int64) async -> Void
     ) async -> Outcome {
-        if self.notes { print(job.id.uuidString, Date().timeIntervalSince1970) }
+        if self.notes {
+            // Not by `print`, which buffers: other programs wait for these lines, or this one is killed.
+            FileHandle.standardOutput.write(Data("\(job.id.uuidString) \(Date().timeIntervalSince1970)\n".utf8))
+        }
         self.count.add(1, ordering: .relaxed)
+        if self.moveSeconds > 0, (try? await Task.sleep(for: .seconds(self.moveSeconds))) == nil { return .givenBack }
         return .stored(etag: job.etag, versionID: nil)
     }
 
