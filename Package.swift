@@ -249,6 +249,14 @@ let package = Package(
             ],
             swiftSettings: swiftSettings
         ),
+        // Real processes that are killed, stopped and cut off.
+        .testTarget(
+            name: "ChaosTests",
+            dependencies: [
+                "S3", "S3DevServer", "S3File", "Postgres", "TestEnvironment", logging, nioConcurrencyHelpers, nioCore,
+            ],
+            swiftSettings: swiftSettings
+        ),
         .testTarget(
             name: "PageTests",
             dependencies: [

@@ -1,6 +1,9 @@
 -- Back to one table that is record and queue. What is lost: events, named queues, and which queue an upload was in. The roles stay, for
 -- they belong to the whole cluster. What workers have in hand goes back to the queue.
 
+-- Before anything is read, so that nobody writes what would not be taken along.
+lock table s3file.upload, s3file.job, s3file.tmp_deletion, s3file.worker in access exclusive mode;
+
 drop view s3file.upload_event, s3file.upload_status;
 
 alter table s3file.upload
@@ -34,6 +37,9 @@ update s3file.upload u
 update s3file.upload
    set tmp_deleted = true
  where state = 2 and not tmp_deleted and id not in (select unnest(d.upload_ids) from s3file.tmp_deletion d);
+
+-- In 0001 a flag tells what somebody cancelled from a hold that a refused form gave up.
+update s3file.upload set cancel_requested = true where state = 4 and error_code is distinct from 'form_refused';
 
 drop table s3file.job, s3file.queue, s3file.tmp_deletion, s3file.event;
 drop domain

@@ -4,6 +4,9 @@
 -- Whatever a worker or a web process does is a function here: the same from Swift, psql or any other language, and all that the two
 -- roles may do.
 
+-- Nobody may enqueue or claim between the copying of the queue and the end of this.
+lock table s3file.upload, s3file.worker in access exclusive mode;
+
 drop view s3file.upload_status;
 drop function s3file.enqueue, s3file.cancel;
 
@@ -68,11 +71,15 @@ comment on table s3file.job is 'The queue: one row for each upload that waits fo
 
 -- What old workers had in hand goes back: their settles fail from now on, and repeating a move is safe.
 insert into s3file.job (upload_id, priority, run_at, attempt, max_attempts)
-select id, priority, case when state = 0 then run_at else now() end, attempt, greatest(max_attempts, attempt + (state = 1)::int)
+select id, priority, case when state = 0 then run_at else now() end, attempt, least(greatest(max_attempts, attempt::integer + (state = 1)::integer), 32767)
   from s3file.upload where state in (0, 1) and not cancel_requested;
 update s3file.upload
    set state = case when cancel_requested then 4 else 0 end, worker = null, finished_at = case when cancel_requested then now() end
  where state = 1 or (state = 0 and cancel_requested);
+
+-- A hold that a refused form gave up is told apart from what somebody cancelled by its code from now on.
+update s3file.upload set error_code = 'form_refused', error_message = 'The form was not accepted.', error_retryable = true
+ where state = 4 and not cancel_requested and not tmp_deleted and error_code is null;
 
 create index job_ready  on s3file.job (queue, priority, run_at, upload_id) where worker is null and not fair;
 create index job_fair   on s3file.job (queue, owner, bucket, priority, run_at, upload_id) where worker is null and fair;
@@ -153,7 +160,7 @@ alter table s3file.upload
     drop column cancel_requested,
     add column queue text collate "C" not null default 'default',
     alter column max_attempts type s3file.max_attempts,
-    alter column field type s3file.field_name,
+    alter column field type s3file.field_name using regexp_replace(field, '[[:cntrl:]]', '_', 'g'),
     alter column owner type s3file.owner_name,
     alter column filename type s3file.filename,
     alter column content_type type s3file.content_type,

@@ -1,6 +1,8 @@
 -- Takes the web side's functions back.
 
+drop trigger queue_in_use on s3file.queue;
 drop function
+    s3file.queue_in_use,
     s3file.enqueue,
     s3file.enqueue_many,
     s3file.queue_again,
@@ -12,7 +14,17 @@ drop function
     s3file.set_queue,
     s3file.grant_roles;
 
--- As 0001 made it.
+-- As 0001 made them.
+create or replace function s3file.alternative_key(key text) returns text
+language sql volatile
+set search_path = pg_catalog
+as $$
+    select coalesce(m[1], alternative_key.key)
+        || '_' || substr(translate(encode(uuid_send(gen_random_uuid()), 'base64'), '+/=', 'xyz'), 1, 7)
+        || coalesce(m[2], '')
+      from (select regexp_match(alternative_key.key, '^(.*[^/])(\.[^./]+)$') as m) as parts
+$$;
+
 create or replace function s3file.uuid_v7() returns uuid
 language sql volatile parallel safe
 set search_path = pg_catalog

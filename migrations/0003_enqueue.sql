@@ -17,6 +17,25 @@ as $$
 $$;
 alter function s3file.uuid_v7() reset all;
 
+-- The same key with a suffix of `_` and 7 random characters before its extension, as Django names a file whose name is taken; cut before the
+-- suffix where it would grow beyond 1,024 bytes.
+create or replace function s3file.alternative_key(key text) returns text
+language plpgsql volatile
+set search_path = pg_catalog, s3file, pg_temp
+as $$
+declare
+    parts  text[] := regexp_match(alternative_key.key, '^(.*[^/])(\.[^./]+)$');
+    stem   text := coalesce(parts[1], alternative_key.key);
+    ending text := coalesce(parts[2], '');
+begin
+    ending := '_' || substr(translate(encode(uuid_send(gen_random_uuid()), 'base64'), '+/=', 'xyz'), 1, 7) || ending;
+    while octet_length(stem) + octet_length(ending) > 1024 and length(stem) > 1 loop
+        stem := left(stem, -1);
+    end loop;
+    return stem || ending;
+end
+$$;
+
 -- Enqueue one verified upload, in the caller's own transaction: it is moved if and only if that commits.
 --
 --   select * from s3file.enqueue(
@@ -55,6 +74,14 @@ begin
         raise exception 's3file.enqueue: upload_id is not a UUID of version 7, and old uploads are found by its time'
             using errcode = 'check_violation', column = 'upload_id', hint = 'Leave it out, or make it by s3file.uuid_v7().';
     end if;
+    if not isfinite(due) then
+        raise exception 's3file.enqueue: run_at is infinite'
+            using errcode = 'check_violation', column = 'run_at', hint = 'Leave it out, or name a time.';
+    end if;
+    if from_ = enqueue.bucket and enqueue.tmp_key = enqueue.key then
+        raise exception 's3file.enqueue: key is the tmp key, which is deleted when the file is stored'
+            using errcode = 'check_violation', column = 'key', hint = 'Name another key.';
+    end if;
     for round in 1..20 loop
         insert into s3file.upload as u
             (id, field, owner, filename, content_type, size, tmp_bucket, tmp_key, etag, version_id, bucket, key, metadata,
@@ -79,8 +106,12 @@ begin
             return;
         end if;
 
+        -- One that lives is only looked at: a stronger lock would make its worker's settle wait for this transaction.
         select * into existing from s3file.upload u
-         where u.tmp_bucket = from_ and u.tmp_key = enqueue.tmp_key for no key update;
+         where u.tmp_bucket = from_ and u.tmp_key = enqueue.tmp_key for key share;
+        if found and existing.state in (3, 4) then
+            select * into existing from s3file.upload u where u.id = existing.id for no key update;
+        end if;
         if found then
             -- An expired tmp object has no owner: whoever comes too late is told so.
             if existing.state <> 5 and existing.owner is distinct from enqueue.owner then
@@ -95,13 +126,20 @@ begin
             if existing.state in (3, 4) then
                 update s3file.upload u
                    set etag = enqueue.etag, version_id = enqueue.version_id, size = enqueue.size, filename = name,
-                       content_type = enqueue.content_type
+                       content_type = enqueue.content_type, queue = enqueue.queue, priority = enqueue.priority
                  where u.id = existing.id;
-                perform s3file.queue_again(existing.id, due);
-                existing.state := 0;
+                if not s3file.queue_again(existing.id, due) then
+                    raise exception 's3file.enqueue: queue: none has the name that was given, or its attempts are used up for good'
+                        using errcode = 'foreign_key_violation', column = 'queue',
+                              hint = 'Create it by s3file.set_queue(), or correct the name.';
+                end if;
             elsif btrim(existing.etag, '"') <> btrim(enqueue.etag, '"') then
                 raise exception 's3file.enqueue: other bytes lie under this tmp key than those that were enqueued before'
                     using errcode = 'SF409', column = 'tmp_key', hint = 'Upload the file again, under a key of its own.';
+            elsif existing.state = 0 then
+                -- Whoever does not hold it has it moved, though an earlier post of the form holds it still.
+                update s3file.job j set run_at = due
+                 where j.upload_id = existing.id and j.worker is null and j.run_at > due and existing.error_code is null;
             end if;
             enqueue.id := existing.id;
             final_key := existing.key;
@@ -139,7 +177,7 @@ declare
     ids     uuid[];
     one     record;
 begin
-    if cardinality(buckets) <> all(array[cardinality(tmp_keys), cardinality(etags), cardinality(sizes), cardinality(keys),
+    if cardinality(buckets) <> any(array[cardinality(tmp_keys), cardinality(etags), cardinality(sizes), cardinality(keys),
             cardinality(content_types), cardinality(filenames), cardinality(fields), cardinality(owners),
             coalesce(cardinality(upload_ids), cardinality(buckets)), coalesce(cardinality(version_ids), cardinality(buckets)),
             coalesce(cardinality(tmp_buckets), cardinality(buckets)), coalesce(cardinality(metadata), cardinality(buckets))]) then
@@ -155,7 +193,17 @@ begin
         raise exception 's3file.enqueue_many: upload_ids: one is not a UUID of version 7, and old uploads are found by its time'
             using errcode = 'check_violation', column = 'upload_id', hint = 'Leave it out, or make it by s3file.uuid_v7().';
     end if;
-    select array_agg(coalesce(upload_ids[i], s3file.uuid_v7()) order by i) into ids from generate_subscripts(buckets, 1) as i;
+    if not isfinite(due) then
+        raise exception 's3file.enqueue_many: run_at is infinite'
+            using errcode = 'check_violation', column = 'run_at', hint = 'Leave it out, or name a time.';
+    end if;
+    if exists (select from unnest(buckets, coalesce(tmp_buckets, buckets), tmp_keys, keys) as g(bucket, tmp_bucket, tmp_key, key)
+                where g.bucket = g.tmp_bucket and g.tmp_key = g.key) then
+        raise exception 's3file.enqueue_many: keys: one is its tmp key, which is deleted when the file is stored'
+            using errcode = 'check_violation', column = 'key', hint = 'Name another key.';
+    end if;
+    select array_agg(coalesce(g.id, s3file.uuid_v7()) order by g.place) into ids
+      from unnest(buckets, upload_ids) with ordinality as g(bucket, id, place);
 
     -- In the order of their keys: two calls that wish for the same keys wait for one another in one order, and not for ever. Most of the time
     -- none was posted before and no key is taken; asking every index of every row first, as `on conflict` does, would double the work.
@@ -200,22 +248,26 @@ $$;
 comment on function s3file.enqueue_many is 'Enqueue many verified uploads in one statement; idempotent on each tmp key, all or none.';
 
 -- Puts an ended upload into its queue again. Its attempts go on counting, for an attempt is a fencing token and is never used twice.
-create function s3file.queue_again(id uuid, run_at timestamptz) returns void
+create function s3file.queue_again(id uuid, run_at timestamptz) returns boolean
 language sql volatile
 set search_path = pg_catalog, s3file, pg_temp
 as $$
     with again as (
         update s3file.upload u
            set state = 0, finished_at = null, updated_at = now(), error_code = null, error_message = null, error_retryable = null
-         where u.id = queue_again.id and u.state in (3, 4)
+         where u.id = queue_again.id and u.state in (3, 4) and not u.tmp_deleted and u.attempt < 32767
+           and exists (select from s3file.queue q where q.name = u.queue)
         returning u.*),
     noted as (
         insert into s3file.event (upload_ids, states, attempts)
-        select array[a.id], array[0::smallint], array[a.attempt] from again a)
-    insert into s3file.job (upload_id, queue, priority, run_at, attempt, max_attempts, fair, owner, bucket)
-    select a.id, a.queue, a.priority, queue_again.run_at, a.attempt, least(a.attempt + 12, 32767), q.fair,
-           case when q.fair then coalesce(a.owner, '') end, case when q.fair then a.bucket end
-      from again a join s3file.queue q on q.name = a.queue
+        select array[a.id], array[0::smallint], array[a.attempt] from again a),
+    jobs as (
+        insert into s3file.job (upload_id, queue, priority, run_at, attempt, max_attempts, fair, owner, bucket)
+        select a.id, a.queue, a.priority, queue_again.run_at, a.attempt, least(a.attempt + 12, 32767), q.fair,
+               case when q.fair then coalesce(a.owner, '') end, case when q.fair then a.bucket end
+          from again a join s3file.queue q on q.name = a.queue
+        returning 1)
+    select exists (select from jobs)
 $$;
 
 -- Lets workers take held uploads now. One whose hold a failed post of the same form gave up meanwhile is queued again.
@@ -224,7 +276,10 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, s3file, pg_temp
 as $$
 begin
-    update s3file.job j set run_at = now() where j.upload_id = any(release.upload_ids) and j.worker is null and j.attempt = 0;
+    -- One that waits for another try has an error to show, and is not held.
+    update s3file.job j set run_at = now()
+     where j.upload_id = any(release.upload_ids) and j.worker is null and j.run_at > now()
+       and not exists (select from s3file.upload u where u.id = j.upload_id and u.error_code is not null);
     perform s3file.queue_again(u.id, now()) from s3file.upload u
       where u.id = any(release.upload_ids) and u.state = 4 and not u.tmp_deleted and u.error_code = 'form_refused';
 end
@@ -239,7 +294,8 @@ set search_path = pg_catalog, s3file, pg_temp
 as $$
     with held as (
         delete from s3file.job j
-         where j.upload_id = any(cancel_held.upload_ids) and j.worker is null and j.attempt = 0 and j.run_at > clock_timestamp()
+         where j.upload_id = any(cancel_held.upload_ids) and j.worker is null and j.run_at > clock_timestamp()
+           and not exists (select from s3file.upload u where u.id = j.upload_id and u.error_code is not null)
         returning j.upload_id),
     given_up as (
         update s3file.upload u
@@ -288,9 +344,10 @@ as $$
 declare
     taken bigint;
 begin
-    perform s3file.queue_again(u.id, now()) from s3file.upload u
-      where u.id = any(retry.upload_ids) and u.state in (3, 4) and not u.tmp_deleted;
-    get diagnostics taken = row_count;
+    select count(*) into taken from (
+        select s3file.queue_again(u.id, now()) as was_taken from s3file.upload u
+         where u.id = any(retry.upload_ids) and u.state in (3, 4) and not u.tmp_deleted) r
+     where r.was_taken;
     return taken;
 end
 $$;
@@ -308,7 +365,7 @@ as $$
        and u.state in (0, 2)
 $$;
 
--- Makes a queue, or changes one; what is not given keeps its value. Making a queue fair, or ordinary again, touches each job that waits in it.
+-- Makes a queue, or changes one; what is not given keeps its value, and 0 takes a limit away. Making a queue fair, or ordinary again, touches each job that waits in it.
 create function s3file.set_queue(
     name text, paused boolean default null, fair boolean default null,
     max_in_flight integer default null, max_in_flight_per_owner integer default null, max_in_flight_per_bucket integer default null
@@ -323,11 +380,11 @@ begin
     update s3file.queue q
        set paused = coalesce(set_queue.paused, q.paused),
            fair = coalesce(set_queue.fair, q.fair),
-           max_in_flight = case when set_queue.fair is false then null else coalesce(set_queue.max_in_flight, q.max_in_flight) end,
+           max_in_flight = case when set_queue.fair is false then null else nullif(coalesce(set_queue.max_in_flight, q.max_in_flight), 0) end,
            max_in_flight_per_owner =
-               case when set_queue.fair is false then null else coalesce(set_queue.max_in_flight_per_owner, q.max_in_flight_per_owner) end,
+               case when set_queue.fair is false then null else nullif(coalesce(set_queue.max_in_flight_per_owner, q.max_in_flight_per_owner), 0) end,
            max_in_flight_per_bucket =
-               case when set_queue.fair is false then null else coalesce(set_queue.max_in_flight_per_bucket, q.max_in_flight_per_bucket) end
+               case when set_queue.fair is false then null else nullif(coalesce(set_queue.max_in_flight_per_bucket, q.max_in_flight_per_bucket), 0) end
      where q.name = set_queue.name
     returning * into result;
     update s3file.job j
@@ -338,6 +395,21 @@ begin
 end
 $$;
 comment on function s3file.set_queue is 'Create or change a named queue: pause it, make it fair, limit what is in flight.';
+
+-- A queue that jobs wait in stays, under its name.
+create function s3file.queue_in_use() returns trigger
+language plpgsql
+set search_path = pg_catalog, s3file, pg_temp
+as $$
+begin
+    if old.name = 'default' or exists (select from s3file.job j where j.queue = old.name) then
+        raise exception 's3file.queue: jobs wait in it, or it is the default'
+            using errcode = 'foreign_key_violation', hint = 'Let its jobs end first; a queue can be paused.';
+    end if;
+    return case when tg_op = 'DELETE' then old else new end;
+end
+$$;
+create trigger queue_in_use before delete or update of name on s3file.queue for each row execute function s3file.queue_in_use();
 
 revoke execute on all functions in schema s3file from public;
 

@@ -86,59 +86,87 @@ begin
     loop
         exit when cardinality(chosen) >= room;
         -- Owners (with a bucket each) in their order, from where the last turn ended, and round again: at most 200 of them.
-        with recursive pair(owner, bucket, place) as (
-            select n.owner, n.bucket, 1 from lateral (
-                (select j.owner, j.bucket from s3file.job j
+        with recursive pair(owner, bucket, place, wrapped) as (
+            select n.owner, n.bucket, 1, n.wrapped from lateral (
+                (select j.owner, j.bucket, false as wrapped from s3file.job j
                   where j.queue = q.name and j.worker is null and j.fair and (j.owner, j.bucket) > (q.last_owner, q.last_bucket)
                   order by j.owner, j.bucket limit 1)
                 union all
-                (select j.owner, j.bucket from s3file.job j
-                  where j.queue = q.name and j.worker is null and j.fair order by j.owner, j.bucket limit 1)
+                (select j.owner, j.bucket, true from s3file.job j
+                  where j.queue = q.name and j.worker is null and j.fair and (j.owner, j.bucket) <= (q.last_owner, q.last_bucket)
+                  order by j.owner, j.bucket limit 1)
                 limit 1) n
             union all
-            select n.owner, n.bucket, pair.place + 1 from pair, lateral (
-                (select j.owner, j.bucket from s3file.job j
-                  where j.queue = q.name and j.worker is null and j.fair and (j.owner, j.bucket) > (pair.owner, pair.bucket)
+            select n.owner, n.bucket, pair.place + 1, n.wrapped from pair, lateral (
+                (select j.owner, j.bucket, pair.wrapped from s3file.job j
+                  where not pair.wrapped and j.queue = q.name and j.worker is null and j.fair
+                    and (j.owner, j.bucket) > (pair.owner, pair.bucket)
                   order by j.owner, j.bucket limit 1)
                 union all
-                (select j.owner, j.bucket from s3file.job j
-                  where j.queue = q.name and j.worker is null and j.fair order by j.owner, j.bucket limit 1)
+                (select j.owner, j.bucket, true from s3file.job j
+                  where not pair.wrapped and j.queue = q.name and j.worker is null and j.fair
+                    and (j.owner, j.bucket) <= (q.last_owner, q.last_bucket)
+                  order by j.owner, j.bucket limit 1)
+                union all
+                (select j.owner, j.bucket, true from s3file.job j
+                  where pair.wrapped and j.queue = q.name and j.worker is null and j.fair
+                    and (j.owner, j.bucket) > (pair.owner, pair.bucket) and (j.owner, j.bucket) <= (q.last_owner, q.last_bucket)
+                  order by j.owner, j.bucket limit 1)
                 limit 1) n
              where pair.place < 200),
-        around as (select owner, bucket, min(place) as place from pair group by owner, bucket),
-        due as (
-            select a.owner, a.bucket, a.place, d.upload_id, d.priority, d.nth
-              from around a cross join lateral (
-                   select w.*, row_number() over () as nth from (
-                       select j.upload_id, j.priority from s3file.job j
-                        where j.queue = q.name and j.owner = a.owner and j.bucket = a.bucket and j.worker is null and j.fair
-                          and j.run_at <= now()
-                        order by j.priority, j.run_at, j.upload_id
-                        limit greatest(2 * room / (select count(*) from around), 4)) w) d),
         flying as (
             select j.owner, j.bucket, count(*) as number from s3file.job j
              where j.worker is not null and j.fair and j.queue = q.name group by j.owner, j.bucket),
-        numbered as (
-            select d.*,
-                   row_number() over (partition by d.owner order by d.priority, d.nth, d.place)
-                       + coalesce((select sum(f.number) from flying f where f.owner = d.owner), 0) as of_owner,
-                   row_number() over (partition by d.bucket order by d.priority, d.nth, d.place)
-                       + coalesce((select sum(f.number) from flying f where f.bucket = d.bucket), 0) as of_bucket
-              from due d),
+        of_owners as (select f.owner, sum(f.number) as number from flying f group by f.owner),
+        of_buckets as (select f.bucket, sum(f.number) as number from flying f group by f.bucket),
+        -- Who is at a limit already takes no number from those who are not.
+        around as (
+            select p.owner, p.bucket, p.place, coalesce(o.number, 0) as owner_flying, coalesce(b.number, 0) as bucket_flying
+              from pair p left join of_owners o on o.owner = p.owner left join of_buckets b on b.bucket = p.bucket
+             where coalesce(o.number, 0) < coalesce(q.max_in_flight_per_owner, 2147483647)
+               and coalesce(b.number, 0) < coalesce(q.max_in_flight_per_bucket, 2147483647)),
+        due as (
+            select a.owner, a.bucket, a.place, a.owner_flying, a.bucket_flying, d.upload_id, d.priority, d.nth
+              from around a cross join lateral (
+                   select w.*, row_number() over () as nth from (
+                       -- Priority by priority, as in an ordinary queue: what is not due yet must not be read.
+                       select x.upload_id, x.priority from (
+                           with recursive level(priority) as (
+                               (select j.priority from s3file.job j
+                                 where j.queue = q.name and j.owner = a.owner and j.bucket = a.bucket and j.worker is null and j.fair
+                                 order by j.priority limit 1)
+                               union all
+                               select (select j.priority from s3file.job j
+                                        where j.queue = q.name and j.owner = a.owner and j.bucket = a.bucket and j.worker is null
+                                          and j.fair and j.priority > level.priority
+                                        order by j.priority limit 1)
+                                 from level where level.priority is not null)
+                           select l.upload_id, l.priority from level cross join lateral (
+                               select j.upload_id, j.priority from s3file.job j
+                                where j.queue = q.name and j.owner = a.owner and j.bucket = a.bucket and j.worker is null and j.fair
+                                  and j.priority = level.priority and j.run_at <= now()
+                                order by j.run_at, j.upload_id limit room) l) x
+                        limit greatest(2 * room / (select count(*) from around), 4)) w) d),
+        within_owner as (
+            select d.*, row_number() over (partition by d.owner order by d.priority, d.nth, d.place) + d.owner_flying as of_owner from due d),
+        within_bucket as (
+            select o.*, row_number() over (partition by o.bucket order by o.priority, o.nth, o.place) + o.bucket_flying as of_bucket
+              from within_owner o where o.of_owner <= coalesce(q.max_in_flight_per_owner, o.of_owner)),
         admitted as (
             select n.upload_id, n.owner, n.bucket, row_number() over (order by n.priority, n.nth, n.place) as position
-              from numbered n
-             where n.of_owner <= coalesce(q.max_in_flight_per_owner, n.of_owner)
-               and n.of_bucket <= coalesce(q.max_in_flight_per_bucket, n.of_bucket)),
+              from within_bucket n
+             where n.of_bucket <= coalesce(q.max_in_flight_per_bucket, n.of_bucket)),
         taken as (
             select * from admitted a
              where a.position <= least(room - cardinality(chosen),
                                        coalesce(q.max_in_flight - (select coalesce(sum(f.number), 0) from flying f), room)))
-        select array_agg(t.upload_id) as ids, (array_agg(t.owner order by t.position desc))[1] as owner,
-               (array_agg(t.bucket order by t.position desc))[1] as bucket
+        select array_agg(t.upload_id) as ids,
+               coalesce((array_agg(t.owner order by t.position desc))[1], (select p.owner from pair p where p.place = 200)) as owner,
+               coalesce((array_agg(t.bucket order by t.position desc))[1], (select p.bucket from pair p where p.place = 200)) as bucket
           into turn from taken t;
-        if turn.ids is not null then
-            chosen := chosen || turn.ids;
+        chosen := chosen || turn.ids;
+        -- Nothing to take among 200: the next turn looks beyond them.
+        if turn.owner is not null then
             update s3file.queue f set last_owner = turn.owner, last_bucket = turn.bucket where f.name = q.name;
         end if;
     end loop;
@@ -166,7 +194,7 @@ declare
 begin
     -- The lock makes a reaper wait for this claim, and so see its jobs.
     perform from s3file.worker w where w.id = claim.worker and w.expires_at > now() and not w.draining for key share;
-    if not found or room < 1 then
+    if not found or room is null or room < 1 then
         return;
     end if;
     if lane_queues is null then
@@ -175,7 +203,10 @@ begin
           into lane_queues, lane_priorities, lane_run_ats, lane_uploads
           from s3file.lanes(claim.queues) l;
         if exists (select from s3file.queue q where q.fair and not q.paused and (claim.queues is null or q.name = any(claim.queues))) then
-            due := s3file.fair_turn(claim.queues, greatest(room / 2, 1));
+            -- A job that some open transaction holds (a cancel, a release) must not make every worker wait for it.
+            due := s3file.fair_turn(claim.queues, room / 2 + case when room % 2 = 1 and random() < 0.5 then 1 else 0 end);
+            due := array(select j.upload_id from s3file.job j where j.upload_id = any(due) and j.worker is null
+                            for no key update skip locked);
         end if;
     end if;
     due := due || array(
@@ -222,15 +253,26 @@ begin
         raise exception 's3file.settle: outcomes: only stored, retry, failed, parked and given_back'
             using errcode = 'invalid_parameter_value', column = 'outcomes';
     end if;
+    -- 0 is what the fence reads in a job that nobody has.
+    if settle.worker is null or settle.worker < 1 then
+        raise exception 's3file.settle: worker: none has this number' using errcode = 'invalid_parameter_value', column = 'worker';
+    end if;
+    if cardinality(upload_ids) <> any(array[cardinality(attempts), coalesce(cardinality(outcomes), 0),
+            coalesce(cardinality(delays), cardinality(upload_ids))]) then
+        raise exception 's3file.settle: the arrays are not of one length' using errcode = 'invalid_parameter_value';
+    end if;
     return query
     with told as materialized (
         select * from unnest(settle.upload_ids, settle.attempts, outcomes, delays, codes, messages, etags, version_ids)
-            as t(upload_id, attempt, outcome, delay, code, message, etag, version_id)),
+            as t(upload_id, attempt, outcome, delay, code, message, etag, version_id)
+         -- In the order in which a cancel of several takes them.
+         order by t.upload_id),
     -- A cancel that comes in between these two leaves the job where it is; the worker finds it again by give_back_others().
     ended as (
         delete from s3file.job j using told t
          where j.upload_id = t.upload_id and j.attempt = t.attempt and coalesce(j.worker, 0) = settle.worker
-           and (t.outcome in ('stored', 'failed') or j.cancel_requested or (t.outcome = 'retry' and j.attempt >= j.max_attempts))
+           and (t.outcome in ('stored', 'failed') or j.cancel_requested or j.attempt = 32767
+               or (t.outcome = 'retry' and j.attempt >= j.max_attempts))
         returning j.upload_id, j.attempt, j.max_attempts, j.started_at,
                   (case when t.outcome = 'stored' then 2 when t.outcome <> 'failed' and j.cancel_requested then 4 else 3 end)::smallint as state,
                   t.outcome, t.code, t.message, t.etag, t.version_id),
@@ -239,10 +281,13 @@ begin
            set worker = null, started_at = null,
                max_attempts = case when t.outcome = 'retry' then j.max_attempts else least(j.max_attempts + 1, 32767) end,
                run_at = case when t.outcome = 'given_back' then now()
-                             else now() + make_interval(secs => coalesce(t.delay, least(power(j.attempt, 4), 3600) * (0.9 + 0.2 * random()))) end
+                             -- The delay is what a store asked for.
+                             else now() + make_interval(secs => coalesce(least(greatest(t.delay, 0), 86400),
+                                                                         least(power(j.attempt, 4), 3600) * (0.9 + 0.2 * random()))) end
           from told t
          where j.upload_id = t.upload_id and j.attempt = t.attempt and coalesce(j.worker, 0) = settle.worker
-           and not (t.outcome in ('stored', 'failed') or j.cancel_requested or (t.outcome = 'retry' and j.attempt >= j.max_attempts))
+           and not (t.outcome in ('stored', 'failed') or j.cancel_requested or j.attempt = 32767
+               or (t.outcome = 'retry' and j.attempt >= j.max_attempts))
         returning j.upload_id, j.attempt, j.max_attempts, null::timestamptz as started_at, 0::smallint as state,
                   t.outcome, t.code, t.message, t.etag, t.version_id),
     settled as (select * from ended union all select * from again),
@@ -251,8 +296,10 @@ begin
            set state = s.state, attempt = s.attempt, max_attempts = s.max_attempts, started_at = coalesce(s.started_at, u.started_at),
                finished_at = case when s.state > 0 then now() end, updated_at = now(),
                stored_etag = case when s.state = 2 then s.etag end, stored_version_id = case when s.state = 2 then s.version_id end,
-               error_code = left(s.code, 100), error_message = left(s.message, 2000),
-               error_retryable = case when s.code is not null then s.outcome <> 'failed' end
+               error_code = case when s.outcome = 'given_back' then u.error_code else left(s.code, 100) end,
+               error_message = case when s.outcome = 'given_back' then u.error_message else left(s.message, 2000) end,
+               error_retryable = case when s.outcome = 'given_back' then u.error_retryable
+                                      when s.code is not null then s.outcome <> 'failed' end
           from settled s
          where u.id = s.upload_id
         returning u.id, u.state, u.attempt),
@@ -287,7 +334,8 @@ set plan_cache_mode = force_generic_plan
 as $$
     with ended as (
         delete from s3file.job j
-         where j.upload_id = any(put_back.upload_ids) and (j.cancel_requested or (worker_lost and j.attempt >= j.max_attempts))
+         where j.upload_id = any(put_back.upload_ids)
+           and (j.cancel_requested or j.attempt = 32767 or (worker_lost and j.attempt >= j.max_attempts))
         returning j.upload_id, j.attempt, j.max_attempts, (case when j.cancel_requested then 4 else 3 end)::smallint as state),
     again as (
         update s3file.job j
@@ -296,7 +344,8 @@ as $$
                -- Once is an accident, and the next worker takes it at once; what kills one worker after the other had better wait.
                run_at = now() + case when worker_lost and j.attempt > 1 then least(power(j.attempt, 4), 3600) else 0 end
                               * (0.9 + 0.2 * random()) * interval '1 second'
-         where j.upload_id = any(put_back.upload_ids) and not (j.cancel_requested or (worker_lost and j.attempt >= j.max_attempts))
+         where j.upload_id = any(put_back.upload_ids)
+           and not (j.cancel_requested or j.attempt = 32767 or (worker_lost and j.attempt >= j.max_attempts))
         returning j.upload_id, j.attempt, j.max_attempts, 0::smallint as state),
     recorded as (
         update s3file.upload u
@@ -334,6 +383,8 @@ language plpgsql volatile security definer
 set search_path = pg_catalog, s3file, pg_temp
 set enable_seqscan = off set jit = off
 as $$
+declare
+    strays uuid[];
 begin
     -- A server that has just started was away for everybody.
     if now() < pg_postmaster_start_time() + reap.lease then
@@ -342,6 +393,17 @@ begin
     -- A heartbeat or a claim under way holds the row; it is found again next time.
     delete from s3file.worker w
      where w.id in (select d.id from s3file.worker d where d.expires_at < now() - reap.slack for update skip locked);
+    -- Jobs that an open transaction enqueued while their queue was made fair, or ordinary again.
+    strays := array(select one.upload_id from s3file.queue q cross join lateral (
+                        select j.upload_id from s3file.job j
+                         where q.fair and j.queue = q.name and j.worker is null and not j.fair limit 500) one)
+           || array(select one.upload_id from s3file.queue q cross join lateral (
+                        select j.upload_id from s3file.job j
+                         where not q.fair and j.queue = q.name and j.worker is null and j.fair limit 500) one);
+    update s3file.job j
+       set fair = q.fair, owner = case when q.fair then coalesce(u.owner, '') end, bucket = case when q.fair then u.bucket end
+      from s3file.upload u, s3file.queue q
+     where j.upload_id = any(strays) and u.id = j.upload_id and q.name = j.queue and j.fair <> q.fair;
     -- From the jobs, not from the rows just deleted: a job whose worker ended by itself, or that was locked before, is found as well.
     return s3file.put_back(array(
         select j.upload_id from s3file.job j
@@ -385,7 +447,7 @@ language sql volatile security definer
 set search_path = pg_catalog, s3file, pg_temp
 as $$
     with stale as materialized (
-        select * from unnest(expire.keys, expire.sizes, expire.etags) as t(key, size, etag)),
+        select distinct on (t.key) t.* from unnest(expire.keys, expire.sizes, expire.etags) as t(key, size, etag)),
     marked as (
         insert into s3file.upload as u
             (id, state, filename, content_type, size, tmp_bucket, tmp_key, etag, tmp_deleted, bucket, finished_at,
@@ -413,6 +475,7 @@ as $$
 declare
     youngest uuid;
     ids      uuid[];
+    waiting  uuid[];
 begin
     -- Ids are ordered by time: no upload begun after this moment can be old enough.
     youngest := encode(substring(int8send((extract(epoch from now() - least(stored_age, unstored_age)) * 1000)::bigint) from 3)
@@ -420,10 +483,11 @@ begin
     ids := array(select u.id from s3file.upload u where u.id > coalesce(prune.after, '00000000-0000-0000-0000-000000000000') and u.id < youngest
                   order by u.id limit at_most);
     next_after := case when cardinality(ids) = at_most then ids[at_most] end;
+    waiting := array(select w.id from s3file.tmp_deletion d cross join unnest(d.upload_ids) as w(id) where w.id = any(ids));
     delete from s3file.upload u
      where u.id = any(ids)
        and ((u.state = 2 and u.finished_at < now() - stored_age
-             and not exists (select from s3file.tmp_deletion d where u.id = any(d.upload_ids)))
+             and u.id <> all(waiting))
          or (u.state in (3, 4, 5) and u.finished_at < now() - unstored_age));
     get diagnostics pruned = row_count;
 end

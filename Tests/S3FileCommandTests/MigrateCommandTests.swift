@@ -11,11 +11,15 @@ import Testing
         .standardized
     private let newest = Migrations.all.map(\.number).max() ?? 0
 
-    private func s3file(_ arguments: [String], _ url: String) async throws -> (text: String, code: Int32) {
+    private func s3file(
+        _ arguments: [String],
+        _ url: String,
+        _ settings: [String: String?] = [:]
+    ) async throws -> (text: String, code: Int32) {
         let (lines, code) = try await Program.output(
             "\(Program.folder)/s3file",
             arguments,
-            environment: ["DATABASE_URL": url, "S3FILE_CONFIG": nil]
+            environment: settings.merging(["DATABASE_URL": url, "S3FILE_CONFIG": nil]) { $1 }
         )
         return (lines.joined(separator: "\n"), code)
     }
@@ -58,6 +62,12 @@ import Testing
             try await client.query("update s3file.schema_migration set checksum = 'x' where version = 1")
             let edited = try await self.s3file(["migrate", "status", "--json"], url)
             #expect(edited.code == 4 && edited.text.contains(#""editedPart" : "pre""#), "\(edited.text)")
+            let check = try await self.s3file(
+                ["check", "--bucket", "media", "--endpoint-url", "http://127.0.0.1:9"],
+                url,
+                ["AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"]
+            )
+            #expect(check.text.contains("s3file.E007: The tables are not those of this program (version 1)"), "\(check.text)")
             let refused = try await self.s3file(["migrate"], url)
             #expect(refused.code == 1 && refused.text.contains("has been edited since it was applied"))
         }
@@ -164,6 +174,10 @@ import Testing
 
                 let pre = try await self.psql(["-v", "part=pre"] + run, url)
                 #expect(pre.code == 3 && pre.text.contains("comes after the post part of \(two)"), "\(pre.text)")
+                try await client.query("delete from s3file.schema_migration where version = \(Int64(two))")
+                let unsafe = try await self.psql(["-v", "part=pre"] + run, url)
+                #expect(unsafe.code == 3 && unsafe.text.contains("breaks the code of earlier versions"), "\(unsafe.text)")
+                try await client.query("drop table s3file.parts")
                 let all = try await self.psql(run, url)
                 #expect(all.code == 3 && all.text.contains("Applied \(three) index"), "\(all.text)")
                 #expect(all.text.contains("\(four)_broken.sql:3: ERROR") && all.text.contains("nowhere"))
@@ -200,6 +214,8 @@ import Testing
             #expect(alone.code == 0)
             let refused = try await self.s3file(["migrate"], url)
             #expect(refused.code == 1 && refused.text.contains("run s3file migrate adopt 1"), "\(refused.text)")
+            let driver = try await self.upPsql(url)
+            #expect(driver.code == 3 && driver.text.contains("s3file migrate adopt"), "\(driver.text)")
             let adopted = try await self.s3file(["migrate", "adopt", "1"], url)
             #expect(adopted.code == 0 && adopted.text.contains("Recorded 1 uploads"), "\(adopted.text)")
             let migrated = try await self.s3file(["migrate"], url)
@@ -218,7 +234,7 @@ import Testing
             for version in Migrations.all {
                 for part in ["", ".post"] where part.isEmpty || version.post != nil {
                     let file = String(format: "%04d_", version.number) + version.name + part + ".sql"
-                    let run = try await self.psql(["-q", "-f", "\(self.folder.path)/\(file)"], url)
+                    let run = try await self.psql(["-q", "--single-transaction", "-f", "\(self.folder.path)/\(file)"], url)
                     #expect(run.code == 0, "\(run.text)")
                 }
             }

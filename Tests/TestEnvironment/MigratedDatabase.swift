@@ -3,6 +3,7 @@ package import Postgres
 import S3File
 
 /// A test database with our tables.
+@discardableResult
 package func withMigratedDatabase<R: Sendable>(_ body: (PostgresClient, String) async throws -> R) async throws -> R {
     try await withTestDatabase { client, url in
         _ = try await Migrator.uploads(client).apply(logger: .quiet)

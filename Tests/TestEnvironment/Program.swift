@@ -93,6 +93,11 @@ package final class Program: Sendable {
         self.lines.withLockedValue { $0.lines }
     }
 
+    /// Whether it has closed its output, as at its end.
+    package var hasEnded: Bool {
+        self.lines.withLockedValue { $0.hasEnded }
+    }
+
     /// Waits for a line that contains `text`, and returns it.
     package func line(containing text: String, within patience: Duration = .seconds(60)) async throws -> String {
         try await eventually(within: patience) {

@@ -18,6 +18,8 @@ package struct MigrationError: Error, Sendable, CustomStringConvertible {
         package static let outOfOrder = Code(raw: "outOfOrder")
         /// A post part has to come first.
         package static let postPending = Code(raw: "postPending")
+        /// Only what is safe beside older code was asked for, and this is not.
+        package static let breaksOlderCode = Code(raw: "breaksOlderCode")
         /// There is no way back.
         package static let noDownPart = Code(raw: "noDownPart")
         /// What the migration makes is there, but not the record of it.

@@ -73,6 +73,13 @@ package struct Migrator: Sendable {
                         """
                     )
                 }
+                // On new tables there is no older code.
+                if parts == [.pre], migration.pre.breaksOlderCode, !record.rows.isEmpty {
+                    throw MigrationError(
+                        .breaksOlderCode,
+                        "\(pre) breaks the code of earlier versions: stop all of it, and run s3file migrate without --pre."
+                    )
+                }
                 steps.append(pre)
             }
             guard migration.post != nil, !record.contains(post) else { continue }

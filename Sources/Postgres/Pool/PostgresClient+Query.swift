@@ -45,14 +45,16 @@ extension PostgresClient {
         var attempts = self.configuration.maximumConnections
         var mayRepeat = retryingConflicts
         while true {
-            let lease = try await self.lease()
-            defer { self.release(lease) }
             do {
+                let lease = try await self.lease()
+                defer { self.release(lease) }
                 return try await body(lease.connection)
             } catch let error as PostgresError where error.neverSent && attempts > 0 {
                 attempts -= 1
             } catch let error as PostgresError where error.isConflict && mayRepeat {
                 mayRepeat = false
+                // At once it might take its locks again before the other one wakes up, and the two would be where they were.
+                guard (try? await Task.sleep(for: .milliseconds(Int.random(in: 50...100)))) != nil else { throw error }
             }
         }
     }

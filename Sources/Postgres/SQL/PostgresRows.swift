@@ -15,16 +15,19 @@ package struct PostgresRows: RandomAccessCollection, Sendable {
         /// The column after the one that was asked for last: rows are mostly read in the order of their columns, again and again. A guess that
         /// concurrent readers may spoil for each other.
         private let likelyNext = Atomic(0)
+        /// Of several columns of one name the first is meant, so there is no guessing.
+        private let hasUniqueNames: Bool
 
         init(columns: [Column], bytes: [UInt8], cells: [Range<Int>?]) {
             self.columns = columns
             self.bytes = bytes
             self.cells = cells
+            self.hasUniqueNames = Set(columns.lazy.map(\.name)).count == columns.count
         }
 
         func column(named name: String) -> Int? {
             let guess = self.likelyNext.load(ordering: .relaxed)
-            let isRight = guess < self.columns.count && self.columns[guess].name == name
+            let isRight = self.hasUniqueNames && guess < self.columns.count && self.columns[guess].name == name
             guard let column = isRight ? guess : self.columns.firstIndex(where: { $0.name == name }) else { return nil }
             self.likelyNext.store(column + 1 == self.columns.count ? 0 : column + 1, ordering: .relaxed)
             return column

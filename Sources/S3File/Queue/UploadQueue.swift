@@ -1,7 +1,7 @@
 package import Postgres
 
-/// Every SQL statement about uploads, one idea a file: `Enqueue`, `Statuses` for the web side; `Lease`, `Claim`, `Settle`,
-/// `TmpLeft` and `Stale` for workers.
+/// Everything about uploads that is asked of Postgres, one idea a file: `Enqueue` and `Statuses` for the web side; `Lease`, `Claim`, `Settle`,
+/// `TmpObjects` and `Retention` for workers. Nearly all of it calls functions of `migrations`, which are all that either side's role may do.
 package struct UploadQueue: Sendable {
     /// Woken workers listen here; the payload is empty.
     package static let channel = "s3file_upload"

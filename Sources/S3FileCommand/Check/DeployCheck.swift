@@ -43,10 +43,13 @@ struct DeployCheck: Sendable {
 
     private func databaseFindings() async -> [Finding] {
         do {
-            let missing = try await Database.with(self.configuration.databaseURL, logger: self.logger) { client in
-                try await Migrator.uploads(client).status().count { $0.state == .pending }
+            let migrations = try await Database.with(self.configuration.databaseURL, logger: self.logger) { client in
+                try await Migrator.uploads(client).status()
             }
-            return missing == 0 ? [] : [.notMigrated(missing)]
+            let missing = migrations.count { $0.state == .pending }
+            // A newer version that leaves this one working is what a roll-out looks like.
+            let odd = migrations.filter { $0.isRefused && $0.state.isBreaking != false }
+            return (missing == 0 ? [] : [.notMigrated(missing)]) + (odd.isEmpty ? [] : [.otherTables(odd.map(\.version))])
         } catch {
             return [.database("\(error).")]
         }

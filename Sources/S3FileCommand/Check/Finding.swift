@@ -27,6 +27,14 @@ struct Finding: Sendable, Equatable, CustomStringConvertible {
     static func notMigrated(_ count: Int) -> Finding {
         Finding(id: "s3file.E005", message: "\(count) migration\(count == 1 ? " is" : "s are") missing: run s3file migrate.")
     }
+    static func otherTables(_ versions: [Int]) -> Finding {
+        let versions = versions.map(String.init).joined(separator: ", ")
+        return Finding(
+            id: "s3file.E007",
+            message:
+                "The tables are not those of this program (version \(versions)): s3file migrate status tells how they differ."
+        )
+    }
     static func bucket(_ reason: String) -> Finding {
         Finding(
             id: "s3file.E006",

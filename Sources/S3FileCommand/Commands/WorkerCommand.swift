@@ -1,4 +1,5 @@
 import ArgumentParser
+import Configuration
 import S3File
 import S3FileWorker
 import ServiceLifecycle

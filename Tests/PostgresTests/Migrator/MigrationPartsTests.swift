@@ -57,7 +57,11 @@ struct MigrationPartsTests {
             }
             let post = try await three.apply(parts: [.post], logger: .silent)
             #expect(post == [self.second.step(.post)])
-            let rest = try await three.apply(parts: [.pre], logger: .silent)
+            // The third says that it is not safe.
+            await expectRefusal(.breaksOlderCode, ["3 (three)", "stop all of it"]) {
+                try await three.apply(parts: [.pre], logger: .silent)
+            }
+            let rest = try await three.apply(logger: .silent)
             #expect(rest == [self.third.step(.pre)])
         }
     }

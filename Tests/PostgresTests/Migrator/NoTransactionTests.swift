@@ -90,6 +90,26 @@ struct NoTransactionTests {
         }
     }
 
+    @Test("behind a pooler of transactions both kinds of scripts run, and the other clients get connections without our settings")
+    func pooler() async throws {
+        try await withTestDatabase { _, url in
+            try await Pgbouncer.with(to: url) { pooled in
+                let client = PostgresClient(configuration: PostgresConfiguration(url: pooled), logger: .silent)
+                try await client.whileRunning {
+                    let migrator = Migrator(client, [self.first, self.index])
+                    let steps = try await migrator.apply(logger: .silent)
+                    #expect(steps.count == 2)
+                    #expect(try await self.isValid(client) == true)
+                    _ = try await migrator.revert(to: 1, logger: .silent)
+                    for _ in 1...5 {
+                        let settings = try await client.query("select current_setting('lock_timeout') as lock")[0]
+                        #expect(try settings["lock", String.self] == "0")
+                    }
+                }
+            }
+        }
+    }
+
     @Test("a statement that fails says its line, and that all of it begins anew")
     func failing() async throws {
         try await withTestDatabase { client, _ in

@@ -41,7 +41,9 @@ import Testing
 
     @Test(arguments: [
         ("queue => 'nowhere'", "23503", "queue"), ("key => null", "23502", "key"),
-        ("upload_id => gen_random_uuid()", "23514", "upload_id"), ("size => null", "23502", "size"),
+        ("upload_id => gen_random_uuid()", "23514", "upload_id"),
+        ("run_at => 'infinity'", "23514", "run_at"), ("run_at => '-infinity'", "23514", "run_at"),
+        ("key => 'tmp/s3file/f/x'", "23514", "key"), ("size => null", "23502", "size"),
         ("filed => 'docs'", "42883", "filed"), ("priority => 70000", "42883", "enqueue"),
     ])
     func `what is missing, unknown or misspelt is refused by name`(argument: String, sqlState: String, name: String) async throws
@@ -83,6 +85,41 @@ import Testing
             let left = try await queue.client.query("select count(*) as n from s3file.upload")[0]["n", Int.self]
             #expect(left == 0)
             return try #require(error)
+        }
+    }
+
+    @Test func `arrays of different lengths are refused, not filled up with nothing`() async throws {
+        try await withQueue { queue, worker in
+            let short = await #expect(throws: PostgresError.self) {
+                try await queue.client.query(
+                    """
+                    select * from s3file.enqueue_many(array['media', 'media'], array['tmp/1', 'tmp/2'], array['e', 'e'], array[1, 1]::bigint[],
+                        array['a/1', 'a/2'], array[null, null], array[null, null], array[null, null], owners => array['me'])
+                    """
+                )
+            }
+            #expect(short?.sqlState == "22023")
+            let settle = await #expect(throws: PostgresError.self) {
+                try await queue.client.query(
+                    "select * from s3file.settle(\(worker), array[gen_random_uuid()], array[1, 2]::smallint[], array['stored'])"
+                )
+            }
+            #expect(settle?.sqlState == "22023")
+        }
+    }
+
+    @Test func `nobody settles a job that nobody has`() async throws {
+        try await withQueue { queue, _ in
+            let id = try await queue.enqueue([.example()])[0].id
+            for worker in [0, -1] as [Int64] {
+                let error = await #expect(throws: PostgresError.self) {
+                    try await queue.client.query(
+                        "select * from s3file.settle(\(worker), array[\(id)], array[0]::smallint[], array['stored'])"
+                    )
+                }
+                #expect(error?.sqlState == "22023")
+            }
+            #expect(try await queue.upload(id)?.status == .queued)
         }
     }
 }

@@ -75,4 +75,28 @@ import Testing
             #expect(try await queue.claim(worker: worker, room: 10).map(\.id) == [id])
         }
     }
+
+    @Test func `a key as long as may be finds a free one, too, when it is taken`() async throws {
+        try await withQueue { queue, _ in
+            let key = "docs/" + String(repeating: "ü", count: 507) + ".pdf"
+            let uploads = try await queue.enqueue([.example(key: key), .example(key: key)])
+            let other = try #require(uploads[1].key)
+            #expect(key.utf8.count == 1_023 && other.utf8.count <= 1_024 && other.hasSuffix(".pdf") && other != key)
+        }
+    }
+
+    @Test func `an upload that is posted again goes where this post wants it`() async throws {
+        try await withQueue { queue, _ in
+            try await queue.setQueue("name => 'slow'")
+            let promise = UploadPromise.example()
+            _ = try await queue.enqueue([promise])
+            try await queue.cancel([promise.id])
+            await #expect(throws: PostgresError.self) {
+                try await queue.enqueue([promise], placement: QueuePlacement(queue: "nowhere"))
+            }
+            _ = try await queue.enqueue([promise], placement: QueuePlacement(queue: "slow", priority: 7))
+            let job = try await queue.client.query("select queue, priority from s3file.job")[0]
+            #expect(try job["queue", String.self] == "slow" && job["priority", Int16.self] == 7)
+        }
+    }
 }

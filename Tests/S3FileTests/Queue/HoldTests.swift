@@ -92,4 +92,33 @@ import Testing
             }
         }
     }
+
+    @Test func `a hold after an earlier failure is a hold, and one that waits for another try is not`() async throws {
+        try await withQueue { queue, worker in
+            let promise = UploadPromise.example()
+            _ = try await queue.enqueue([promise])
+            let failed = try await queue.claim(worker: worker, room: 1)[0]
+            _ = try await queue.settle([(failed, .failed(code: "x", message: "x"))], worker: worker)
+            _ = try await queue.enqueue([promise], hold: .seconds(60))
+            try await queue.cancelHeld([promise.id])
+            #expect(try await queue.upload(promise.id)?.status == .cancelled)
+            try await queue.release([promise.id])
+            let again = try await queue.claim(worker: worker, room: 1)[0]
+            _ = try await queue.settle([(again, .retry(code: "SlowDown", message: "x", delay: .seconds(60)))], worker: worker)
+            try await queue.cancelHeld([promise.id])
+            try await queue.release([promise.id])
+            #expect(try await queue.upload(promise.id)?.status == .queued)
+            #expect(try await queue.claim(worker: worker, room: 1).isEmpty)
+        }
+    }
+
+    @Test func `who enqueues without a hold ends the hold of an earlier post`() async throws {
+        try await withQueue { queue, worker in
+            let promise = UploadPromise.example()
+            _ = try await queue.enqueue([promise], hold: .seconds(60))
+            _ = try await queue.enqueue([promise])
+            try await queue.cancelHeld([promise.id])
+            #expect(try await queue.claim(worker: worker, room: 1).map(\.id) == [promise.id])
+        }
+    }
 }

@@ -127,4 +127,61 @@ import Testing
             #expect(Set((fair + rest).map(\.id)) == ids && rest.allSatisfy { !$0.isFair })
         }
     }
+
+    @Test func `two hundred owners with nothing due do not hide the one who has`() async throws {
+        try await withQueue { queue, worker in
+            try await queue.setQueue("name => 'default', fair => true")
+            _ = try await queue.enqueue((0..<250).map { .example(owner: "idle-\($0)") }, hold: .seconds(60))
+            let due = try await queue.enqueue([.example(owner: "zoe")])[0].id
+            var found: [UUID] = []
+            for _ in 0..<3 { found += try await queue.claim(worker: worker, room: 4).map(\.id) }
+            #expect(found == [due])
+        }
+    }
+
+    @Test func `an owner at the limit does not take the bucket's places from the others`() async throws {
+        try await withQueue { queue, worker in
+            try await queue.setQueue(
+                "name => 'default', fair => true, max_in_flight_per_owner => 1, max_in_flight_per_bucket => 4"
+            )
+            _ = try await queue.enqueue((0..<20).map { _ in .example(owner: "hog") }, placement: QueuePlacement(priority: -1))
+            _ = try await queue.enqueue((0..<20).map { .example(owner: "owner-\($0)") })
+            #expect(try await queue.claim(worker: worker, room: 80).count == 4)
+            try await queue.setQueue("name => 'default', max_in_flight_per_bucket => 0")
+            #expect(try await queue.claim(worker: worker, room: 80).count > 4)
+        }
+    }
+
+    @Test func `a job that was enqueued while its queue became fair is found`() async throws {
+        try await withQueue { queue, worker in
+            let id = try await queue.enqueue([.example()])[0].id
+            // As an enqueue leaves it whose transaction was open while the queue was changed.
+            _ = try await queue.client.query("update s3file.queue set fair = true where name = 'default'")
+            #expect(try await queue.claim(worker: worker, room: 10).isEmpty)
+            _ = try await queue.reap(sinceServerStart: .zero)
+            #expect(try await queue.claim(worker: worker, room: 10).map(\.id) == [id])
+        }
+    }
+
+    @Test func `a job that an open transaction holds keeps nobody from the others`() async throws {
+        try await withQueue { queue, worker in
+            try await queue.setQueue("name => 'default', fair => true")
+            let ids = try await queue.enqueue((0..<3).map { .example(owner: "owner-\($0)") }).map(\.id)
+            try await queue.client.withTransaction { transaction in
+                _ = try await transaction.query("select from s3file.job where upload_id = \(ids[0]) for update")
+                #expect(Set(try await queue.claim(worker: worker, room: 10).map(\.id)) == Set(ids.dropFirst()))
+            }
+        }
+    }
+
+    @Test func `a queue in which jobs wait cannot be taken away`() async throws {
+        try await withQueue { queue, _ in
+            try await queue.setQueue("name => 'slow'")
+            _ = try await queue.enqueue([.example()], placement: QueuePlacement(queue: "slow"))
+            let error = await #expect(throws: PostgresError.self) {
+                try await queue.client.query("delete from s3file.queue where name = 'slow'")
+            }
+            #expect(error?.sqlState == "23503")
+        }
+    }
 }

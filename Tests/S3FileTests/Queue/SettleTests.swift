@@ -68,4 +68,47 @@ import Testing
             #expect(settled[upload.id]?.status == .cancelled)
         }
     }
+
+    @Test(arguments: [-1e300, 0, 1e15, .infinity, .nan])
+    func `a senseless delay that a store asked for spoils neither its own settle nor its batch`(seconds: Double) async throws {
+        try await withQueue { queue, worker in
+            _ = try await queue.enqueue([.example(), .example()])
+            let jobs = try await queue.claim(worker: worker, room: 2)
+            let settled = try await queue.client.query(
+                """
+                select * from s3file.settle(\(worker), \(jobs.map(\.id)), \(jobs.map(\.attempt)), array['stored', 'retry'],
+                    delays => array[null, \(seconds)], codes => array[null, 'SlowDown'], etags => array['e', null])
+                """
+            )
+            #expect(settled.count == 2)
+            let next = try await queue.client.query("select run_at < now() + interval '25 hours' as soon from s3file.job")[0][
+                "soon",
+                Bool.self
+            ]
+            #expect(next)
+        }
+    }
+
+    @Test func `the last attempt that can be counted is the last, and its lane goes on`() async throws {
+        try await withQueue { queue, worker in
+            let old = try await queue.enqueue([.example()])[0].id
+            _ = try await queue.client.query("update s3file.job set attempt = 32766, max_attempts = 32767")
+            let job = try await queue.claim(worker: worker, room: 1)[0]
+            let settled = try await queue.settle([(job, .parked(code: "AccessDenied", message: "No."))], worker: worker)
+            #expect(settled[old]?.status == .failed)
+            _ = try await queue.enqueue([.example()])
+            #expect(try await queue.claim(worker: worker, room: 10).count == 1)
+        }
+    }
+
+    @Test func `what is given back keeps the error that it waited with`() async throws {
+        try await withQueue { queue, worker in
+            let id = try await queue.enqueue([.example()])[0].id
+            for outcome in [Outcome.retry(code: "SlowDown", message: "Slow down.", delay: .zero), .givenBack] {
+                let job = try await queue.claim(worker: worker, room: 1)[0]
+                _ = try await queue.settle([(job, outcome)], worker: worker)
+            }
+            #expect(try await queue.upload(id)?.error?.code == "SlowDown")
+        }
+    }
 }

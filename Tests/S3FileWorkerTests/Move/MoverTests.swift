@@ -163,10 +163,10 @@ import Testing
         }
     }
 
-    @Test func `a worker whose lease may be over starts no request`() async throws {
+    @Test func `a worker whose lease is over starts no request`() async throws {
         try await Storeroom.with { here in
             _ = try await here.upload("x", key: "docs/x.txt")
-            let mover = Mover(s3: here.s3, options: .init(), mayContinue: { false }, progress: { _, _ in })
+            let mover = Mover(s3: here.s3, options: .init(), checkLease: { throw LeaseLost() }, progress: { _, _ in })
             let outcome = await mover.move(try await here.claim().job)
             #expect(outcome == .givenBack)
             let keys = try await here.keys(prefix: "docs/")

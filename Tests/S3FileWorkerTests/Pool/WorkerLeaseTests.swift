@@ -30,10 +30,10 @@ import Testing
 
     @Test func `a lost lease throws, for those who wait and for those who come`() async throws {
         let lease = self.lease(sentAgo: .seconds(13))
-        async let waiting: Void = lease.check()
+        let waiting = Task { try await lease.check() }
         try await Task.sleep(for: .milliseconds(20))
         lease.lose()
-        await #expect(throws: LeaseLost.self) { try await waiting }
+        await #expect(throws: LeaseLost.self) { try await waiting.value }
         lease.prolong(sentAt: .now)
         #expect(!lease.isCertain())
         await #expect(throws: LeaseLost.self) { try await lease.check() }
