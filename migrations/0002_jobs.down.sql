@@ -38,8 +38,6 @@ update s3file.upload
    set tmp_deleted = true
  where state = 2 and not tmp_deleted and id not in (select unnest(d.upload_ids) from s3file.tmp_deletion d);
 
--- In 0001 a flag tells what somebody cancelled from a hold that a refused form gave up.
-update s3file.upload set cancel_requested = true where state = 4 and error_code is distinct from 'form_refused';
 -- Version 1 tells what somebody cancelled from a hold that a refused form gave up by cancel_requested.
 update s3file.upload
    set cancel_requested = error_code is distinct from 'form_refused',
