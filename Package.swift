@@ -119,7 +119,8 @@ let package = Package(
                 "0001_uploads.sql",
                 "0002_jobs.sql", "0002_jobs.down.sql",
                 "0003_enqueue.sql", "0003_enqueue.down.sql",
-                "0004_work.sql", "0004_work.down.sql",
+                "0004_claim.sql", "0004_claim.down.sql",
+                "0005_settle.sql", "0005_settle.down.sql",
                 "schema_migration.sql",
             ].map { .embedInCode($0) },
             swiftSettings: swiftSettings

@@ -49,3 +49,6 @@ begin
     end loop;
 end
 $$;
+
+-- In version 1 everybody may call what there is.
+grant execute on all functions in schema s3file to public;

@@ -28,7 +28,8 @@ package enum Migrations {
         Version(1, "uploads", PackageResources._001_uploads_sql),
         Version(2, "jobs", PackageResources._002_jobs_sql, down: PackageResources._002_jobs_down_sql),
         Version(3, "enqueue", PackageResources._003_enqueue_sql, down: PackageResources._003_enqueue_down_sql),
-        Version(4, "work", PackageResources._004_work_sql, down: PackageResources._004_work_down_sql),
+        Version(4, "claim", PackageResources._004_claim_sql, down: PackageResources._004_claim_down_sql),
+        Version(5, "settle", PackageResources._005_settle_sql, down: PackageResources._005_settle_down_sql),
     ]
 
     /// Makes the table of what was applied, or brings it up to date.

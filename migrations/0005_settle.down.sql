@@ -1,13 +1,6 @@
--- Takes the workers' functions back. Stop the workers before: they fail from now on, and lose nothing.
+-- Takes the second half of the workers' functions back. Stop the workers before: they fail from now on, and lose nothing.
 
 drop function
-    s3file.register,
-    s3file.beat,
-    s3file.unregister,
-    s3file.take_turn,
-    s3file.lanes,
-    s3file.fair_turn,
-    s3file.claim,
     s3file.settle,
     s3file.progress,
     s3file.put_back,
@@ -19,7 +12,7 @@ drop function
     s3file.prune,
     s3file.prune_events;
 
--- As 0003 left it.
+-- As 0003 made it.
 create or replace function s3file.grant_roles() returns void
 language plpgsql volatile
 set search_path = pg_catalog, s3file, pg_temp
@@ -37,6 +30,4 @@ begin
     end if;
 end
 $$;
-grant execute on all functions in schema s3file to public;
-revoke execute on function s3file.grant_roles() from public;
 select s3file.grant_roles();
