@@ -11,8 +11,7 @@ drop function
     s3file.cancel,
     s3file.retry,
     s3file.promise,
-    s3file.set_queue,
-    s3file.grant_roles;
+    s3file.set_queue;
 
 -- As 0001 made them.
 create or replace function s3file.alternative_key(key text) returns text

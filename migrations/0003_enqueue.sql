@@ -227,7 +227,7 @@ begin
     exception
         when unique_violation then null;
     end;
-    -- Some were, or some is: one by one then.
+    -- Some were posted before, or some key is taken: one by one then.
     for one in
         select * from unnest(ids, buckets, coalesce(tmp_buckets, buckets), tmp_keys, etags, version_ids, sizes, keys, content_types,
                              filenames, fields, owners, metadata) with ordinality
@@ -412,24 +412,3 @@ $$;
 create trigger queue_in_use before delete or update of name on s3file.queue for each row execute function s3file.queue_in_use();
 
 revoke execute on all functions in schema s3file from public;
-
--- Gives both roles what they need, and no more. Repeatable, for whoever had to create a role after the migration.
-create function s3file.grant_roles() returns void
-language plpgsql volatile
-set search_path = pg_catalog, s3file, pg_temp
-as $$
-begin
-    if exists (select from pg_roles where rolname = 's3file_web') then
-        grant usage on schema s3file to s3file_web;
-        grant select on s3file.upload_status, s3file.upload_event, s3file.queue to s3file_web;
-        grant execute on function s3file.enqueue, s3file.enqueue_many, s3file.release, s3file.cancel_held, s3file.cancel,
-            s3file.retry, s3file.promise, s3file.uuid_v7 to s3file_web;
-    end if;
-    if exists (select from pg_roles where rolname = 's3file_worker') then
-        grant usage on schema s3file to s3file_worker;
-        grant select on s3file.upload_status, s3file.upload_event, s3file.queue, s3file.worker to s3file_worker;
-    end if;
-end
-$$;
-revoke execute on function s3file.grant_roles() from public;
-select s3file.grant_roles();

@@ -276,9 +276,8 @@ begin
 end
 $$;
 
-revoke execute on all functions in schema s3file from public;
-
-create or replace function s3file.grant_roles() returns void
+-- Gives both roles what they need, and no more. Repeatable, for whoever had to create a role after the migration.
+create function s3file.grant_roles() returns void
 language plpgsql volatile
 set search_path = pg_catalog, s3file, pg_temp
 as $$
@@ -298,4 +297,5 @@ begin
     end if;
 end
 $$;
+revoke execute on all functions in schema s3file from public;
 select s3file.grant_roles();
