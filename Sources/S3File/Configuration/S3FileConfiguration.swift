@@ -171,16 +171,6 @@ public struct S3FileConfiguration: Sendable {
 
     /// As the table of queues has it.
     private static func isQueueName(_ name: String) -> Bool {
-        func isPlain(_ byte: UInt8) -> Bool {
-            switch byte {
-            case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"):
-                true
-            default: false
-            }
-        }
-        let others = "_.-".utf8
-        return name.utf8.first.map(isPlain) == true && name.utf8.count <= 64
-            && name.utf8.allSatisfy { isPlain($0) || others.contains($0) }
+        name.wholeMatch(of: /[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}/) != nil
     }
 }
