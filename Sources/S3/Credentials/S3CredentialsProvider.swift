@@ -1,6 +1,13 @@
 /// Where credentials come from. Asked before every attempt of every request, so it should remember what it may.
 package protocol S3CredentialsProvider: Sendable {
     func credentials() async throws -> S3Credentials
+
+    /// S3 called these ended: whoever keeps them should ask anew next time.
+    func discard(_ credentials: S3Credentials)
+}
+
+extension S3CredentialsProvider {
+    package func discard(_ credentials: S3Credentials) {}
 }
 
 /// Credentials that were given once.
