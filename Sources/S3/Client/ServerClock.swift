@@ -32,7 +32,12 @@ package final class ServerClock: Sendable {
 
     /// How far a server is from what this clock says by now.
     func distance(to httpDate: String?) -> TimeInterval? {
-        httpDate.flatMap { Timestamp.parseHTTP($0) }.map { $0.timeIntervalSince(self.now) }
+        // Of the years 2020 to 2199; anything else is no clock.
+        guard
+            let date = httpDate.flatMap({ Timestamp.parseHTTP($0) }),
+            (1_577_836_800..<7_258_118_400).contains(date.timeIntervalSince1970)
+        else { return nil }
+        return date.timeIntervalSince(self.now)
     }
 
     /// Takes over the time of an answer's `Date` header.

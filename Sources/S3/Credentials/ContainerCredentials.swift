@@ -88,7 +88,7 @@ package struct ContainerCredentials: S3CredentialsProvider {
         if ["localhost", "::1", "169.254.170.2", "169.254.170.23", "fd00:ec2::23"].contains(host) { return true }
         let numbers = host.split(separator: ".", omittingEmptySubsequences: false)
         return numbers.count == 4 && numbers[0] == "127"
-            && numbers.allSatisfy { $0.utf8.allSatisfy((0x30...0x39).contains) && UInt8($0) != nil }
+            && numbers.allSatisfy { $0.utf8.allSatisfy { (0x30...0x39).contains($0) } && UInt8($0) != nil }
     }
 
     /// The file goes before the variable, and is read each time: EKS renews it.

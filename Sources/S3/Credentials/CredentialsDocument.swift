@@ -67,7 +67,7 @@ struct CredentialsDocument: Decodable {
         }
         let digits = text.suffix(5).split(separator: ":", omittingEmptySubsequences: false)
         guard
-            digits.count == 2, digits.allSatisfy({ $0.utf8.count == 2 && $0.utf8.allSatisfy((0x30...0x39).contains) }),
+            digits.count == 2, digits.allSatisfy({ $0.utf8.count == 2 && $0.utf8.allSatisfy { (0x30...0x39).contains($0) } }),
             let hours = Int(digits[0]), let minutes = Int(digits[1]), hours < 24, minutes < 60,
             let date = Timestamp.parseISO8601(text.dropLast(6) + "Z")
         else { return nil }

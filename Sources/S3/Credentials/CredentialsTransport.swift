@@ -72,7 +72,7 @@ package struct CredentialsTransport: Sendable {
 
     /// Without the path and the query, which may hold what is nobody's business.
     static func origin(_ url: String) -> String {
-        guard let scheme = url.range(of: "://") else { return CredentialsError.quoted(url.prefix { $0 != "/" && $0 != "?" }) }
-        return CredentialsError.quoted(url[..<scheme.upperBound] + url[scheme.upperBound...].prefix { $0 != "/" && $0 != "?" })
+        let parts = url.split(separator: "/", maxSplits: 3, omittingEmptySubsequences: false)
+        return CredentialsError.quoted(parts.prefix(3).joined(separator: "/").prefix { $0 != "?" })
     }
 }

@@ -76,12 +76,16 @@ struct RefreshState: Sendable {
         return expiration.addingTimeInterval(-min(lead, expiration.timeIntervalSince(now) / 4))
     }
 
-    mutating func discard(_ credentials: S3Credentials, now: Date) {
+    /// - Returns: whether others may be had.
+    mutating func discard(_ credentials: S3Credentials, now: Date) -> Bool {
+        // Somebody else was faster.
+        if let current = self.current, current != credentials { return true }
         guard
-            let current = self.current, current == credentials, current.sessionToken != nil,
-            now.timeIntervalSince(self.fetchedAt) >= self.timing.minimumAge / .seconds(1)
-        else { return }
+            credentials.sessionToken != nil,
+            abs(now.timeIntervalSince(self.fetchedAt)) >= self.timing.minimumAge / .seconds(1)
+        else { return false }
         self.isDiscarded = true
+        return true
     }
 
     // MARK: Waiting
@@ -96,6 +100,11 @@ struct RefreshState: Sendable {
         guard self.cancelled.remove(id) == nil, self.isRefreshing else { return false }
         self.waiters[id] = waiter
         return true
+    }
+
+    /// After it has waited.
+    mutating func forget(_ id: UInt64) {
+        self.cancelled.remove(id)
     }
 
     mutating func cancel(_ id: UInt64) -> Waiter? {

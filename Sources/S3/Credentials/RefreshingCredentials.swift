@@ -60,7 +60,7 @@ package final class RefreshingCredentials: S3CredentialsProvider {
         }
     }
 
-    package func discard(_ credentials: S3Credentials) {
+    package func discard(_ credentials: S3Credentials) -> Bool {
         self.state.withLockedValue { $0.discard(credentials, now: self.now()) }
     }
 
@@ -86,7 +86,9 @@ package final class RefreshingCredentials: S3CredentialsProvider {
         if case .failure(let error) = result, case .success(let old) = outcome {
             self.logger.info(
                 "S3 credentials could not be renewed; the old ones serve on",
-                metadata: ["error": "\(error)", "s3.credentials.expiration": "\(old.expiration.map(Timestamp.iso8601) ?? "none")"]
+                metadata: [
+                    "error": "\(error)", "s3.credentials.expiration": "\(old.expiration.map(Timestamp.iso8601) ?? "none")",
+                ]
             )
         }
         return try outcome.get()
@@ -104,6 +106,7 @@ package final class RefreshingCredentials: S3CredentialsProvider {
         } onCancel: {
             self.state.withLockedValue { $0.cancel(id) }?.resume()
         }
+        self.state.withLockedValue { $0.forget(id) }
         try Task.checkCancellation()
     }
 }

@@ -2,12 +2,14 @@
 package protocol S3CredentialsProvider: Sendable {
     func credentials() async throws -> S3Credentials
 
-    /// S3 called these ended: whoever keeps them should ask anew next time.
-    func discard(_ credentials: S3Credentials)
+    /// S3 called these ended: whoever keeps them asks anew next time.
+    ///
+    /// - Returns: whether the next ones may be others.
+    func discard(_ credentials: S3Credentials) -> Bool
 }
 
 extension S3CredentialsProvider {
-    package func discard(_ credentials: S3Credentials) {}
+    package func discard(_ credentials: S3Credentials) -> Bool { false }
 }
 
 /// Credentials that were given once.

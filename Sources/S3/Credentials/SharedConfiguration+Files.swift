@@ -9,7 +9,7 @@ extension SharedConfiguration {
         return ("default", false)
     }
 
-    /// Reads both files. A file that is not there holds nothing, unless a variable names it.
+    /// Reads both files. A file that is not there holds nothing, also where a variable names it, as in every AWS SDK.
     ///
     /// Blocks for as long as a disk takes to read two small files: for a program's start. See ``load(environment:)``.
     package static func loadBlocking(environment: [String: String]) throws(CredentialsError) -> SharedConfiguration {
@@ -19,7 +19,7 @@ extension SharedConfiguration {
         ] {
             let named = environment[variable].flatMap { $0.isEmpty ? nil : $0 }
             guard let path = self.path(named ?? "~/.aws/\(usual)", environment) else { continue }
-            guard let text = try SmallFile.read(path, for: self.source, mustExist: named != nil) else { continue }
+            guard let text = try SmallFile.read(path, for: self.source, mustExist: false) else { continue }
             try configuration.read(text, file, path: path)
         }
         return configuration

@@ -1,5 +1,6 @@
 public import Configuration
 import Foundation
+import S3
 
 extension S3FileConfiguration {
     /// Reads the settings. With swift-configuration's environment provider the keys are the names in parentheses.
@@ -22,6 +23,11 @@ extension S3FileConfiguration {
     ///
     /// - Throws: ``ConfigurationError`` naming the setting and what to do.
     public init(reader: ConfigReader) throws {
+        try self.init(reader: reader, environment: ProcessInfo.processInfo.environment)
+    }
+
+    /// - Parameter environment: leads to the shared files of the AWS CLI.
+    package init(reader: ConfigReader, environment: [String: String]) throws {
         func required(_ key: ConfigKey, _ name: String, _ remedy: String, isSecret: Bool = false) throws -> String {
             guard let value = reader.string(forKey: key, isSecret: isSecret), !value.isEmpty else {
                 throw ConfigurationError("\(name) is not set: \(remedy)")
@@ -49,6 +55,14 @@ extension S3FileConfiguration {
             return days == 0 ? nil : .seconds(days * 86_400)
         }
 
+        func region() throws -> String {
+            if let region = optional("aws.region") ?? optional("aws.defaultRegion") { return region }
+            do {
+                return try SharedConfiguration.region(environment: environment) ?? "us-east-1"
+            } catch {
+                throw ConfigurationError("AWS_REGION is not set, and \(error)")
+            }
+        }
         func credentials() throws -> Credentials {
             let accessKeyID = optional("aws.accessKeyId")
             let secretAccessKey = optional("aws.secretAccessKey", isSecret: true)
@@ -85,7 +99,7 @@ extension S3FileConfiguration {
                 isSecret: true
             ),
             bucket: required("s3file.bucket", "S3FILE_BUCKET", "set it to the bucket that takes the uploads"),
-            region: optional("aws.region") ?? "us-east-1",
+            region: region(),
             endpointURL: optional("aws.endpointUrlS3") ?? optional("aws.endpointUrl"),
             publicEndpointURL: optional("s3file.publicEndpointUrl"),
             addressing: optional("s3file.addressing"),
