@@ -109,7 +109,7 @@ struct ChaosSite: Sendable {
             bucket: bucket,
             key: key,
             body: ByteBuffer(string: text),
-            contentType: "text/plain"
+            attributes: S3ObjectAttributes(contentType: "text/plain")
         )
         return UploadPromise(
             id: id,

@@ -17,8 +17,7 @@ struct ProtocolTests {
                     bucket: bucket,
                     key: "tmp/a b",
                     body: ByteBuffer(string: "content"),
-                    contentType: "text/plain",
-                    metadata: ["note": "one"]
+                    attributes: S3ObjectAttributes(contentType: "text/plain", metadata: ["note": "one"])
                 )
                 let head = try await client.headObject(bucket: bucket, key: "tmp/a b")
                 #expect(head.size == 7)
@@ -26,8 +25,8 @@ struct ProtocolTests {
                 var copy = S3CopyRequest(sourceBucket: bucket, sourceKey: "tmp/a b", bucket: bucket, key: "stored/a")
                 copy.sourceIfMatch = put.etag
                 copy.ifNoneMatch = true
-                copy.contentType = "image/png"
-                copy.metadata = ["s3file-upload": "1"]
+                copy.attributes.contentType = "image/png"
+                copy.attributes.metadata = ["s3file-upload": "1"]
                 #expect(try await client.copyObject(copy).etag == put.etag)
                 #expect(try await client.headObject(bucket: bucket, key: "stored/a").metadata == ["s3file-upload": "1"])
                 let again = await #expect(throws: S3Error.self) { try await client.copyObject(copy) }

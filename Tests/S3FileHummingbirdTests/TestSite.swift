@@ -63,7 +63,7 @@ struct TestSite: Sendable {
             bucket: Self.bucket,
             key: key,
             body: ByteBuffer(repeating: UInt8(ascii: "x"), count: size),
-            contentType: contentType
+            attributes: S3ObjectAttributes(contentType: contentType)
         )
     }
 

@@ -62,7 +62,7 @@ struct Storeroom: Sendable {
             bucket: self.bucket,
             key: tmpKey,
             body: ByteBuffer(string: text),
-            contentType: "text/html"
+            attributes: S3ObjectAttributes(contentType: "text/html")
         )
         let promise = UploadPromise(
             id: .version7(),

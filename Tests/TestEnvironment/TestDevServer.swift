@@ -19,6 +19,15 @@ package struct TestDevServer: Sendable {
         )
     }
 
+    /// For a client of this server.
+    package var s3Configuration: S3Configuration {
+        S3Configuration(
+            endpoint: self.endpoint,
+            region: self.configuration.region,
+            credentials: StaticCredentials(self.credentials)
+        )
+    }
+
     /// Runs `body` beside a server, then stops the server and removes its folder.
     ///
     /// - Parameters:

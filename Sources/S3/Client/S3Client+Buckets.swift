@@ -76,6 +76,20 @@ extension S3Client {
         try await self.send(request) { _ throws(S3Error) in }
     }
 
+    /// Keeps every version of every object from now on, or no new ones.
+    ///
+    /// ([AWS: Using versioning](https://docs.aws.amazon.com/AmazonS3/latest/userguide/Versioning.html))
+    package func putBucketVersioning(_ bucket: String, isEnabled: Bool) async throws {
+        var writer = XMLWriter()
+        writer.element("VersioningConfiguration", attributes: [("xmlns", Self.namespace)]) { writer in
+            writer.element("Status", text: isEnabled ? "Enabled" : "Suspended")
+        }
+        var request = self.bucketRequest("PutBucketVersioning", .PUT, bucket)
+        request.query = [("versioning", "")]
+        request.setXML(writer.text)
+        try await self.send(request) { _ throws(S3Error) in }
+    }
+
     private func bucketRequest(_ operation: String, _ method: HTTPMethod, _ bucket: String) -> S3Request {
         S3Request(operation: operation, method: method, bucket: bucket, timeout: self.timeouts.request)
     }

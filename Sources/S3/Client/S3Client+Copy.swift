@@ -15,10 +15,7 @@ package struct S3CopyRequest: Sendable {
     package var sourceIfMatch: String?
     package var bucket: String
     package var key: String
-    package var contentType: String?
-    package var contentDisposition: String?
-    package var cacheControl: String?
-    package var metadata: [String: String]
+    package var attributes: S3ObjectAttributes
     /// Refuse to replace an object, where the store honours it.
     package var ifNoneMatch: Bool
 
@@ -29,10 +26,7 @@ package struct S3CopyRequest: Sendable {
         sourceIfMatch: String? = nil,
         bucket: String,
         key: String,
-        contentType: String? = nil,
-        contentDisposition: String? = nil,
-        cacheControl: String? = nil,
-        metadata: [String: String] = [:],
+        attributes: S3ObjectAttributes = S3ObjectAttributes(),
         ifNoneMatch: Bool = false
     ) {
         self.sourceBucket = sourceBucket
@@ -41,10 +35,7 @@ package struct S3CopyRequest: Sendable {
         self.sourceIfMatch = sourceIfMatch
         self.bucket = bucket
         self.key = key
-        self.contentType = contentType
-        self.contentDisposition = contentDisposition
-        self.cacheControl = cacheControl
-        self.metadata = metadata
+        self.attributes = attributes
         self.ifNoneMatch = ifNoneMatch
     }
 }
@@ -72,7 +63,7 @@ extension S3Client {
         request.add("x-amz-metadata-directive", "REPLACE")
         // The source's tags would bring along what others said of it, such as a scanner's verdict.
         request.add("x-amz-tagging-directive", "REPLACE")
-        Self.addAttributes(of: copy, to: &request)
+        request.add(copy.attributes)
         if copy.ifNoneMatch { request.add("if-none-match", "*") }
         let sent = request
         return try await self.send(sent) { response throws(S3Error) in
@@ -93,12 +84,5 @@ extension S3Client {
         if let versionID = copy.sourceVersionID { source += "?versionId=\(URIEncoding.encode(versionID))" }
         request.add("x-amz-copy-source", source)
         request.add("x-amz-copy-source-if-match", copy.sourceIfMatch)
-    }
-
-    static func addAttributes(of copy: S3CopyRequest, to request: inout S3Request) {
-        request.add("content-type", copy.contentType)
-        request.add("content-disposition", copy.contentDisposition)
-        request.add("cache-control", copy.cacheControl)
-        request.add(metadata: copy.metadata)
     }
 }

@@ -11,10 +11,13 @@ import NIOHTTP1
 package struct S3ObjectIdentifier: Sendable, Hashable {
     package var key: String
     package var versionID: String?
+    /// Delete it only while it has this ETag, where the store honours it: older ones ignore it and delete anyway.
+    package var ifMatch: String?
 
-    package init(key: String, versionID: String? = nil) {
+    package init(key: String, versionID: String? = nil, ifMatch: String? = nil) {
         self.key = key
         self.versionID = versionID
+        self.ifMatch = ifMatch
     }
 }
 
@@ -46,7 +49,12 @@ extension S3Client {
         }
         for object in objects where !Self.isWritable(object.key) {
             do {
-                try await self.deleteObject(bucket: bucket, key: object.key, versionID: object.versionID)
+                try await self.deleteObject(
+                    bucket: bucket,
+                    key: object.key,
+                    versionID: object.versionID,
+                    ifMatch: object.ifMatch
+                )
                 result.deleted.append(object)
             } catch let error as S3Error where error.code != .noSuchBucket {
                 result.errors.append(S3DeleteResult.Failure(object: object, error: error))
@@ -68,6 +76,7 @@ extension S3Client {
                 writer.element("Object") { writer in
                     writer.element("Key", text: object.key)
                     if let versionID = object.versionID { writer.element("VersionId", text: versionID) }
+                    if let etag = object.ifMatch { writer.element("ETag", text: etag) }
                 }
             }
         }
@@ -100,7 +109,8 @@ extension S3Client {
             failed[S3ObjectIdentifier(key: object.key)] = error
         }
         for object in objects {
-            if let error = failed[object] ?? failed[S3ObjectIdentifier(key: object.key)] {
+            let named = S3ObjectIdentifier(key: object.key, versionID: object.versionID)
+            if let error = failed[named] ?? failed[S3ObjectIdentifier(key: object.key)] {
                 result.errors.append(S3DeleteResult.Failure(object: object, error: error))
             } else {
                 result.deleted.append(object)

@@ -1,7 +1,7 @@
 package import NIOCore
 import NIOHTTP1
 
-/// A part that is stored, for ``S3Client/completeMultipartUpload(bucket:key:uploadID:parts:ifNoneMatch:)``.
+/// A part that is stored, for ``S3Client/completeMultipartUpload(bucket:key:uploadID:parts:size:ifNoneMatch:)``.
 package struct S3Part: Sendable, Hashable {
     /// From 1 to 10,000.
     package var number: Int
@@ -27,10 +27,7 @@ extension S3Client {
     package func createMultipartUpload(
         bucket: String,
         key: String,
-        contentType: String? = nil,
-        contentDisposition: String? = nil,
-        cacheControl: String? = nil,
-        metadata: [String: String] = [:]
+        attributes: S3ObjectAttributes = S3ObjectAttributes()
     ) async throws -> String {
         var request = S3Request(
             operation: "CreateMultipartUpload",
@@ -40,10 +37,7 @@ extension S3Client {
             query: [("uploads", "")],
             timeout: self.timeouts.request
         )
-        request.add("content-type", contentType)
-        request.add("content-disposition", contentDisposition)
-        request.add("cache-control", cacheControl)
-        request.add(metadata: metadata)
+        request.add(attributes)
         let sent = request
         return try await self.send(sent) { response throws(S3Error) in
             let document = try Self.document(response, "InitiateMultipartUploadResult", sent)
@@ -68,20 +62,23 @@ extension S3Client {
         }
     }
 
-    /// Copies a range of bytes of an object into a part. Safe to repeat: the part's number decides where it goes.
+    /// Copies bytes of an object into a part. Safe to repeat: the part's number decides where it goes.
+    ///
+    /// ([AWS: UploadPartCopy](https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPartCopy.html))
     ///
     /// - Parameter copy: the source with its fence, and the destination the upload was created for; what else it holds was for
-    ///   ``createMultipartUpload(bucket:key:contentType:contentDisposition:cacheControl:metadata:)``.
+    ///   ``createMultipartUpload(bucket:key:attributes:)``.
+    /// - Parameter range: nil for all of it; S3 copies ranges only of objects above 5 MB.
     package func uploadPartCopy(
         _ copy: S3CopyRequest,
         uploadID: String,
         number: Int,
-        range: ClosedRange<Int64>
+        range: ClosedRange<Int64>?
     ) async throws -> S3Part {
         var request = self.partRequest("UploadPartCopy", copy.bucket, copy.key, uploadID, number)
         request.timeout = self.timeouts.copy
         try self.addSource(copy, to: &request)
-        request.add("x-amz-copy-source-range", "bytes=\(range.lowerBound)-\(range.upperBound)")
+        request.add("x-amz-copy-source-range", range.map { "bytes=\($0.lowerBound)-\($0.upperBound)" })
         let sent = request
         return try await self.send(sent) { response throws(S3Error) in
             let document = try Self.document(response, "CopyPartResult", sent)
@@ -90,11 +87,14 @@ extension S3Client {
     }
 
     /// Makes the object of its parts, once: see ``S3Error/isOutcomeUnknown``.
+    ///
+    /// - Parameter size: of the whole; parts that come to another are refused, where the store honours it.
     package func completeMultipartUpload(
         bucket: String,
         key: String,
         uploadID: String,
         parts: [S3Part],
+        size: Int64? = nil,
         ifNoneMatch: Bool = false
     ) async throws -> S3CompletedUpload {
         var writer = XMLWriter()
@@ -117,6 +117,7 @@ extension S3Client {
             timeout: self.timeouts.copy
         )
         request.add("content-type", "application/xml")
+        request.add("x-amz-mp-object-size", size.map(String.init))
         if ifNoneMatch { request.add("if-none-match", "*") }
         let sent = request
         return try await self.send(sent) { response throws(S3Error) in

@@ -10,7 +10,14 @@ package struct S3PutResult: Sendable, Hashable {
 
 extension S3Client {
     /// A missing object is ``S3Error/Code/noSuchKey``; since the answer to HEAD has no body, so is a missing bucket.
-    package func headObject(bucket: String, key: String, versionID: String? = nil) async throws -> S3ObjectHead {
+    ///
+    /// - Parameter checksum: asks for ``S3ObjectHead/checksum`` too, where the store keeps one.
+    package func headObject(
+        bucket: String,
+        key: String,
+        versionID: String? = nil,
+        checksum: Bool = false
+    ) async throws -> S3ObjectHead {
         var request = S3Request(
             operation: "HeadObject",
             method: .HEAD,
@@ -19,6 +26,7 @@ extension S3Client {
             timeout: self.timeouts.request
         )
         if let versionID { request.query.append(("versionId", versionID)) }
+        if checksum { request.add("x-amz-checksum-mode", "ENABLED") }
         let subject = request.subject
         return try await self.send(request) { response throws(S3Error) in
             try S3ObjectHead(status: response.status, headers: response.headers, subject: subject)
@@ -30,11 +38,10 @@ extension S3Client {
         bucket: String,
         key: String,
         body: ByteBuffer,
-        contentType: String? = nil,
-        metadata: [String: String] = [:],
+        attributes: S3ObjectAttributes = S3ObjectAttributes(),
         ifNoneMatch: Bool = false
     ) async throws -> S3PutResult {
-        var request = self.putRequest(bucket, key, contentType, metadata, size: Int64(body.readableBytes))
+        var request = self.putRequest(bucket, key, attributes, size: Int64(body.readableBytes))
         request.body = body
         if ifNoneMatch {
             request.add("if-none-match", "*")
@@ -52,10 +59,9 @@ extension S3Client {
         key: String,
         stream: Bytes,
         length: Int64,
-        contentType: String? = nil,
-        metadata: [String: String] = [:]
+        attributes: S3ObjectAttributes = S3ObjectAttributes()
     ) async throws -> S3PutResult where Bytes.Element == ByteBuffer {
-        let request = self.putRequest(bucket, key, contentType, metadata, size: length)
+        let request = self.putRequest(bucket, key, attributes, size: length)
         do {
             let response = try await self.begin(request, body: .stream(stream, length: .known(length)))
             let body = try await response.body.collect(upTo: request.responseLimit)
@@ -97,8 +103,7 @@ extension S3Client {
     private func putRequest(
         _ bucket: String,
         _ key: String,
-        _ contentType: String?,
-        _ metadata: [String: String],
+        _ attributes: S3ObjectAttributes,
         size: Int64
     ) -> S3Request {
         var request = S3Request(
@@ -109,8 +114,7 @@ extension S3Client {
             // Time for a line of a megabit a second.
             timeout: self.timeouts.request + .seconds(size / 125_000)
         )
-        request.add("content-type", contentType)
-        request.add(metadata: metadata)
+        request.add(attributes)
         return request
     }
 

@@ -17,6 +17,13 @@ package struct S3ObjectHead: Sendable, Hashable {
     package var cacheControl: String?
     package var lastModified: Date?
     package var versionID: String?
+    /// The CRC-64/NVME of the whole object in Base64, when it was asked for and the store keeps it. Equal ones mean equal bytes but for
+    /// intent: it is a checksum, not a digest.
+    /// ([AWS: Checking object integrity](https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html))
+    package var checksum: String?
+    /// The store's clock when it answered.
+    package var date: Date?
+    package var storageClass: String?
     /// The `x-amz-meta-` headers, by the rest of their names in lower case.
     package var metadata: [String: String]
 
@@ -28,6 +35,9 @@ package struct S3ObjectHead: Sendable, Hashable {
         cacheControl: String? = nil,
         lastModified: Date? = nil,
         versionID: String? = nil,
+        checksum: String? = nil,
+        date: Date? = nil,
+        storageClass: String? = nil,
         metadata: [String: String] = [:]
     ) {
         self.size = size
@@ -37,6 +47,9 @@ package struct S3ObjectHead: Sendable, Hashable {
         self.cacheControl = cacheControl
         self.lastModified = lastModified
         self.versionID = versionID
+        self.checksum = checksum
+        self.date = date
+        self.storageClass = storageClass
         self.metadata = metadata
     }
 
@@ -72,6 +85,9 @@ package struct S3ObjectHead: Sendable, Hashable {
             cacheControl: headers.first(name: "cache-control"),
             lastModified: headers.first(name: "last-modified").flatMap { Timestamp.parseHTTP($0) },
             versionID: headers.first(name: "x-amz-version-id"),
+            checksum: headers.first(name: "x-amz-checksum-crc64nvme"),
+            date: headers.first(name: "date").flatMap { Timestamp.parseHTTP($0) },
+            storageClass: headers.first(name: "x-amz-storage-class"),
             metadata: metadata
         )
     }

@@ -32,13 +32,6 @@ struct S3Request: Sendable {
         if let value { self.headers.append((name, value)) }
     }
 
-    mutating func add(metadata: [String: String]) {
-        // In a fixed order, for whoever compares two captures.
-        for (name, value) in metadata.sorted(by: { $0.key < $1.key }) {
-            self.headers.append(("x-amz-meta-\(name.lowercased())", value))
-        }
-    }
-
     /// Header values travel as visible ASCII: anything else arrives changed, or splits the request.
     func validate() throws(S3Error) {
         for header in self.headers {

@@ -110,9 +110,11 @@ struct Mover: Sendable {
             sourceIfMatch: job.etag,
             bucket: job.bucket,
             key: job.key,
-            contentType: content.contentType,
-            contentDisposition: content.contentDisposition,
-            metadata: [Self.stamp: job.id.uuidString.lowercased()],
+            attributes: S3ObjectAttributes(
+                contentType: content.contentType,
+                contentDisposition: content.contentDisposition,
+                metadata: [Self.stamp: job.id.uuidString.lowercased()]
+            ),
             ifNoneMatch: true
         )
     }

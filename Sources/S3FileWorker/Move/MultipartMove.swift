@@ -24,9 +24,7 @@ struct MultipartMove: Sendable {
         let uploadID = try await self.mover.s3.createMultipartUpload(
             bucket: request.bucket,
             key: request.key,
-            contentType: request.contentType,
-            contentDisposition: request.contentDisposition,
-            metadata: request.metadata
+            attributes: request.attributes
         )
         do {
             let parts = try await self.copyParts(request, uploadID)

@@ -36,7 +36,7 @@ import Testing
                 bucket: here.bucket,
                 key: job.tmpKey,
                 body: ByteBuffer(string: "swapped!"),
-                contentType: "text/plain"
+                attributes: S3ObjectAttributes(contentType: "text/plain")
             )
             let outcome = await here.mover().move(job)
             #expect(outcome == Mover.sourceChanged)
@@ -54,7 +54,7 @@ import Testing
                 bucket: here.bucket,
                 key: swapped.tmpKey,
                 body: ByteBuffer(string: "other"),
-                contentType: "text/plain"
+                attributes: S3ObjectAttributes(contentType: "text/plain")
             )
             let changed = await here.mover().move(swapped)
             #expect(changed == Mover.sourceChanged)
@@ -67,7 +67,7 @@ import Testing
                 bucket: here.bucket,
                 key: "docs/y.txt",
                 body: ByteBuffer(string: "theirs"),
-                contentType: "text/plain"
+                attributes: S3ObjectAttributes(contentType: "text/plain")
             )
             let exists = await here.mover().move(try await here.claim().job)
             guard case .failed(code: "destination_exists", _) = exists else { throw Unexpected(exists) }
@@ -101,7 +101,7 @@ import Testing
                 bucket: here.bucket,
                 key: "docs/x.txt",
                 body: ByteBuffer(string: "theirs"),
-                contentType: "text/plain"
+                attributes: S3ObjectAttributes(contentType: "text/plain")
             )
             let outcome = await here.mover().move(try await here.claim().job)
             guard case .failed(code: "destination_exists", _) = outcome else { throw Unexpected(outcome) }

@@ -13,7 +13,7 @@ import Testing
             bucket: here.bucket,
             key: key,
             body: ByteBuffer(string: "12345"),
-            contentType: "text/plain"
+            attributes: S3ObjectAttributes(contentType: "text/plain")
         )
     }
 

@@ -42,8 +42,7 @@ struct S3ClientTests {
                 bucket: bucket,
                 key: key,
                 body: body,
-                contentType: "text/plain",
-                metadata: ["s3file-upload": "id-1"]
+                attributes: S3ObjectAttributes(contentType: "text/plain", metadata: ["s3file-upload": "id-1"])
             )
             let head = try await client.headObject(bucket: bucket, key: key)
             #expect(head.size == size)
@@ -67,10 +66,12 @@ struct S3ClientTests {
                     sourceIfMatch: head.etag,
                     bucket: bucket,
                     key: "copy/\(key)",
-                    contentType: "image/png",
-                    contentDisposition: "attachment",
-                    cacheControl: "max-age=60",
-                    metadata: ["s3file-upload": "id-2"]
+                    attributes: S3ObjectAttributes(
+                        contentType: "image/png",
+                        contentDisposition: "attachment",
+                        cacheControl: "max-age=60",
+                        metadata: ["s3file-upload": "id-2"]
+                    )
                 )
             )
             let copy = try await client.headObject(bucket: bucket, key: "copy/\(key)")
@@ -175,8 +176,7 @@ struct S3ClientTests {
             let upload = try await client.createMultipartUpload(
                 bucket: bucket,
                 key: copy.key,
-                contentType: "video/mp4",
-                metadata: ["s3file-upload": "id"]
+                attributes: S3ObjectAttributes(contentType: "video/mp4", metadata: ["s3file-upload": "id"])
             )
             var parts: [S3Part] = []
             for (index, start) in stride(from: Int64(0), to: size, by: part).enumerated() {
@@ -234,7 +234,13 @@ struct S3ClientTests {
                 for _ in 0..<20 { continuation.yield(chunk) }
                 continuation.finish()
             }
-            _ = try await client.putObject(bucket: bucket, key: "s", stream: stream, length: 2_000_000, contentType: "text/plain")
+            _ = try await client.putObject(
+                bucket: bucket,
+                key: "s",
+                stream: stream,
+                length: 2_000_000,
+                attributes: S3ObjectAttributes(contentType: "text/plain")
+            )
             #expect(try await client.headObject(bucket: bucket, key: "s").size == 2_000_000)
             let short = AsyncStream<ByteBuffer> { continuation in
                 continuation.yield(chunk)
@@ -267,7 +273,12 @@ struct S3ClientTests {
     func presignedURL() async throws {
         try await TestStore.withBucket { client, bucket in
             for key in Self.awkwardKeys {
-                _ = try await client.putObject(bucket: bucket, key: key, body: ByteBuffer(string: key), contentType: "text/html")
+                _ = try await client.putObject(
+                    bucket: bucket,
+                    key: key,
+                    body: ByteBuffer(string: key),
+                    attributes: S3ObjectAttributes(contentType: "text/html")
+                )
                 let url = try await client.presignedGetURL(
                     bucket: bucket,
                     key: key,

@@ -273,7 +273,7 @@ struct UnreliableStoreTests {
     func headers() async throws {
         var copy = self.copy
         for value in ["a\r\nx-amz-acl: public-read", "ü", "\u{0}"] {
-            copy.contentDisposition = value
+            copy.attributes.contentDisposition = value
             let (result, requests) = try await self.with([.status("200 OK", Self.copied)]) { try await $0.copyObject(copy) }
             #expect(try self.error(result).code == .invalidArgument)
             #expect(requests.isEmpty)
@@ -330,10 +330,10 @@ struct UnreliableStoreTests {
         var copy = S3CopyRequest(sourceBucket: "src", sourceKey: "tmp/100% ü+/a", bucket: "dst", key: "b c")
         copy.sourceVersionID = "v/1"
         copy.sourceIfMatch = "\"e\""
-        copy.contentType = "text/plain"
-        copy.contentDisposition = "attachment"
-        copy.cacheControl = "max-age=1"
-        copy.metadata = ["S3file-Upload": "id"]
+        copy.attributes.contentType = "text/plain"
+        copy.attributes.contentDisposition = "attachment"
+        copy.attributes.cacheControl = "max-age=1"
+        copy.attributes.metadata = ["S3file-Upload": "id"]
         copy.ifNoneMatch = true
         let sent = copy
         let (result, requests) = try await self.with([.status("200 OK", headers: ["x-amz-version-id: v2"], Self.copied)]) {
