@@ -1,9 +1,9 @@
-import Foundation
-import S3
+package import Foundation
+package import S3
 
 /// The policy of a POST form, as the server reads it
 /// (https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html).
-struct PostPolicyDocument: Sendable {
+package struct PostPolicyDocument: Sendable {
     private enum Condition: Sendable {
         case equals(field: String, value: String)
         case startsWith(field: String, prefix: String)
@@ -47,15 +47,15 @@ struct PostPolicyDocument: Sendable {
         var conditions: [Value]
     }
 
-    let expiration: Date
+    package let expiration: Date
     /// The bounds that every `content-length-range` allows.
-    private(set) var contentLength: ClosedRange<Int64>
+    package private(set) var contentLength: ClosedRange<Int64>
     private var conditions: [Condition] = []
 
     /// Fields that no condition needs to cover.
     private static let uncovered: Set<String> = ["policy", "x-amz-signature", "file", "awsaccesskeyid", "signature"]
 
-    init(base64 text: String) throws(S3Error) {
+    package init(base64 text: String) throws(S3Error) {
         func invalid(_ what: String) -> S3Error {
             S3Error(.invalidPolicyDocument, status: 400, message: "Invalid Policy: \(what)")
         }
@@ -115,7 +115,7 @@ struct PostPolicyDocument: Sendable {
     /// Checks expiry, every condition, and that no field is without one.
     ///
     /// - Parameter fields: lower-case names with their values, `bucket` and the expanded `key` among them.
-    func check(_ fields: [(name: String, value: String)], now: Date) throws(S3Error) {
+    package func check(_ fields: [(name: String, value: String)], now: Date) throws(S3Error) {
         func denied(_ why: String) -> S3Error {
             S3Error(.accessDenied, status: 403, message: "Invalid according to Policy: \(why)")
         }
