@@ -243,6 +243,15 @@ let package = Package(
             dependencies: ["Migrations", "Postgres", "S3FileCommand", "TestEnvironment", "S3File", logging, subprocess],
             swiftSettings: swiftSettings
         ),
+        // One suite for all stores that bin/test starts.
+        .testTarget(
+            name: "StoreTests",
+            dependencies: [
+                "S3", "S3File", "S3FileWorker", "Postgres", "TestEnvironment", asyncHTTPClient, logging, nioCore, nioHTTP1,
+                serviceLifecycle,
+            ],
+            swiftSettings: swiftSettings
+        ),
         .testTarget(
             name: "JourneyTests",
             dependencies: [
