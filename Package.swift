@@ -121,6 +121,7 @@ let package = Package(
                 "0003_enqueue.sql", "0003_enqueue.down.sql",
                 "0004_claim.sql", "0004_claim.down.sql",
                 "0005_settle.sql", "0005_settle.down.sql",
+                "0006_moves.sql", "0006_moves.down.sql",
                 "schema_migration.sql",
             ].map { .embedInCode($0) },
             swiftSettings: swiftSettings

@@ -41,22 +41,43 @@ struct S3Responder: HTTPResponder {
             try await context.channel.close()
         }
         response.headers.set("x-amz-request-id", id)
-        self.operations.cors.decorate(&response.headers, for: request.headers[.origin])
+        if let origin = request.headers[.origin] {
+            self.decorate(&response, of: request, origin: origin, bucket: operation?.bucket)
+        }
         return response
     }
 
+    /// A preflight asks for the method that is to come.
+    private func decorate(_ response: inout Response, of request: Request, origin: String, bucket: String?) {
+        let isPreflight = request.method == .options
+        guard !isPreflight || response.status == .ok else {
+            return
+        }
+        let asked = isPreflight ? HTTPField.Name.s3("access-control-request-method").flatMap { request.headers[$0] } : nil
+        CORS.decorate(
+            &response.headers,
+            origin: origin,
+            method: asked ?? request.method.rawValue,
+            rules: self.operations.corsRules(of: bucket)
+        )
+    }
+
     private func answer(to error: any Error, _ request: Request, id: String) -> Response {
-        let known: S3Error
-        if let error = error as? S3Error {
-            known = error
+        let refusal: Refusal
+        if let error = error as? Refusal {
+            refusal = error
+        } else if let error = error as? S3Error {
+            refusal = Refusal(error)
         } else {
             // A client that goes away in the middle ends here as well: nobody reads the answer then.
             self.logger.info("S3DevServer could not finish a request", metadata: ["error": "\(error)", "s3.request.id": "\(id)"])
-            known = S3Error(.internalError, status: 500, message: "We encountered an internal error. Please try again.")
+            refusal = Refusal(
+                S3Error(.internalError, status: 500, message: "We encountered an internal error. Please try again.")
+            )
         }
         let path = request.head.path ?? "/"
         return Response.failure(
-            known,
+            refusal,
             resource: String(path.prefix { $0 != "?" }),
             requestID: id,
             isHead: request.method == .head

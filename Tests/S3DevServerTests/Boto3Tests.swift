@@ -218,7 +218,7 @@ struct Boto3Tests {
                 refused("NoSuchBucket", s3.delete_bucket, Bucket="another.one-2")
                 for bad in ["UPPER", "a_b"]: refused("InvalidBucketName", s3.create_bucket, Bucket=bad)
                 refused("NotImplemented", s3.get_bucket_acl, Bucket=bucket)
-                refused("NoSuchVersion", s3.get_object, Bucket=bucket, Key="k", VersionId="v1")
+                refused("InvalidArgument", s3.get_object, Bucket=bucket, Key="k", VersionId="v1")
                 """#,
                 against: server
             )

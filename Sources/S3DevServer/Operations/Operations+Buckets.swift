@@ -27,9 +27,7 @@ extension Operations {
         let body =
             request.header("content-length") == nil
             ? []
-            : try await Payload(request, verified, secretAccessKey: self.configuration.secretAccessKey).collect(
-                upTo: Self.maximumDocument
-            )
+            : try await self.payload(request, verified).collect(upTo: Self.maximumDocument)
         if !body.isEmpty, let location = try Self.document(body, root: "CreateBucketConfiguration")["LocationConstraint"]?.text,
             location != self.configuration.region
         {
@@ -75,20 +73,18 @@ extension Operations {
         return Response.xml("LocationConstraint", text: region == "us-east-1" ? "" : region)
     }
 
-    func bucketVersioning(_ request: S3Request) async throws -> Response {
-        let bucket = try request.requireBucket()
-        try await self.disk.run { try $0.requireBucket(bucket) }
-        return Response.xml("VersioningConfiguration") { _ in }
-    }
-
-    /// A document that S3 acts on and this server only keeps: CORS is set by the server's own configuration, and nothing expires.
+    /// A document that is kept and given back. CORS rules are kept to, in place of the server's own; nothing expires.
     func document(_ name: String, _ request: S3Request, _ verified: SigV4.Verified) async throws -> Response {
         let bucket = try request.requireBucket()
         switch request.method {
         case "GET":
             guard let bytes = try await self.disk.run({ try $0.document(name, of: bucket) }) else {
                 let code = name == "cors" ? "NoSuchCORSConfiguration" : "NoSuchLifecycleConfiguration"
-                throw S3Error(S3Error.Code(code), status: 404, message: "The \(name) configuration does not exist")
+                throw S3Error(
+                    S3Error.Code(code),
+                    status: 404,
+                    message: "The \(name == "cors" ? "CORS" : "lifecycle") configuration does not exist"
+                )
             }
             return Response(
                 status: .ok,
@@ -96,11 +92,18 @@ extension Operations {
                 body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes))
             )
         case "PUT":
-            let bytes = try await Payload(request, verified, secretAccessKey: self.configuration.secretAccessKey)
-                .collect(upTo: Self.maximumDocument)
-            _ = try Self.document(bytes, root: name == "cors" ? "CORSConfiguration" : "LifecycleConfiguration")
-            try await self.disk.run { try $0.setDocument(name, of: bucket, to: bytes) }
+            let bytes = try await self.payload(request, verified).collect(upTo: Self.maximumDocument)
+            if name == "cors" {
+                let rules = try CORS.Rule.parse(bytes)
+                try await self.disk.run { try $0.setCORS(rules, of: bucket, document: bytes) }
+            } else {
+                try Self.checkLifecycle(try Self.document(bytes, root: "LifecycleConfiguration"))
+                try await self.disk.run { try $0.setDocument(name, of: bucket, to: bytes) }
+            }
             return Response(status: .ok)
+        case "DELETE" where name == "cors":
+            try await self.disk.run { try $0.setCORS(nil, of: bucket, document: nil) }
+            return Response(status: .noContent)
         case "DELETE":
             try await self.disk.run { try $0.setDocument(name, of: bucket, to: nil) }
             return Response(status: .noContent)
@@ -109,20 +112,35 @@ extension Operations {
         }
     }
 
+    /// The mistakes that S3 refuses and that are easily made.
+    private static func checkLifecycle(_ document: XMLElement) throws(S3Error) {
+        let rules = document.all("Rule")
+        guard (1...1000).contains(rules.count) else {
+            throw .malformedXML
+        }
+        for rule in rules {
+            guard let status = rule["Status"]?.text, ["Enabled", "Disabled"].contains(status),
+                rule["Filter"] != nil || rule["Prefix"] != nil
+            else {
+                throw .malformedXML
+            }
+            for days in [rule["Expiration"]?["Days"], rule["AbortIncompleteMultipartUpload"]?["DaysAfterInitiation"]] {
+                guard days.map({ Int($0.text).map { $0 > 0 } ?? false }) ?? true else {
+                    throw .invalidArgument("'Days' for Expiration action must be a positive integer")
+                }
+            }
+        }
+    }
+
     static func document(_ bytes: [UInt8], root: String) throws(S3Error) -> XMLElement {
-        let malformed = S3Error(
-            .malformedXML,
-            status: 400,
-            message: "The XML you provided was not well-formed or did not validate against our published schema"
-        )
         do {
             let element = try XMLReader.read(bytes, limits: XMLReader.Limits(bytes: self.maximumDocument))
             guard element.name == root else {
-                throw malformed
+                throw S3Error.malformedXML
             }
             return element
         } catch {
-            throw malformed
+            throw S3Error.malformedXML
         }
     }
 }

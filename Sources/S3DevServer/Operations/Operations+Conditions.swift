@@ -13,18 +13,18 @@ extension Operations {
         _ request: S3Request,
         _ record: ObjectRecord,
         prefix: String = "",
-        unmodified: S3Error
-    ) throws(S3Error) {
+        unmodified: any Error
+    ) throws {
         let modified = Int(record.modifiedDate.timeIntervalSince1970)
         func date(_ name: String) -> Int? {
             request.header(prefix + name).flatMap { Timestamp.parseHTTP($0) }.map { Int($0.timeIntervalSince1970) }
         }
         if let match = request.header(prefix + "if-match") {
             guard Self.matches(match, record.etag) else {
-                throw Self.conditionFailed
+                throw S3Error.preconditionFailed(prefix + "if-match")
             }
         } else if let limit = date("if-unmodified-since"), modified > limit {
-            throw Self.conditionFailed
+            throw S3Error.preconditionFailed(prefix + "if-unmodified-since")
         }
         if let match = request.header(prefix + "if-none-match") {
             guard !Self.matches(match, record.etag) else {
@@ -34,12 +34,6 @@ extension Operations {
             throw unmodified
         }
     }
-
-    static let conditionFailed = S3Error(
-        .preconditionFailed,
-        status: 412,
-        message: "At least one of the pre-conditions you specified did not hold"
-    )
 
     /// Whether a list of ETags, or `*`, holds this one.
     static func matches(_ list: String, _ etag: String) -> Bool {

@@ -4,53 +4,120 @@ import S3
 
 extension Operations {
     private static let copyStep = 4 * 1024 * 1024
+    /// What comes through without a look at the bytes takes bigger steps.
+    private static let sendStep = 64 * 1024 * 1024
 
     func copyObject(_ request: S3Request) async throws -> Response {
         let bucket = try request.requireBucket()
         let key = try request.requireKey()
-        let condition = try self.writeCondition(request)
-        let directive = request.header("x-amz-metadata-directive")?.uppercased() ?? "COPY"
-        guard directive == "COPY" || directive == "REPLACE" else {
-            throw S3Error.invalidArgument("Unknown metadata directive.")
-        }
-        let (sourceBucket, sourceKey) = try self.copySource(request)
-        guard directive == "REPLACE" || sourceBucket != bucket || sourceKey != key else {
-            throw S3Error(
-                .invalidRequest,
-                status: 400,
-                message: "This copy request is illegal because it is trying to copy an object to itself without changing the "
-                    + "object's metadata."
-            )
-        }
+        let asked = try self.writeCondition(request)
         let source = try await self.openCopySource(request)
+        let attributes = try self.copiedAttributes(request, of: source, to: bucket, key)
         guard source.record.size <= Payload.maximumObjectSize else {
-            throw S3Error(
-                .invalidRequest,
-                status: 400,
-                message: "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120"
+            throw S3Error.invalidRequest(
+                "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120"
             )
         }
-        let attributes = directive == "COPY" ? source.record.attributes : try self.attributes(request)
-        try await self.disk.run { try $0.check(condition, bucket, key) }
-        let writer = try await self.disk.run { try $0.makeWriter() }
-        let record = try await self.disk.discarding(writer) {
-            try await self.copy(0..<source.record.size, of: source, to: writer)
-            return try await self.disk.run { store in
+        let checksum = try Self.checksumAlgorithm(request) ?? source.record.checksumAlgorithm ?? .standard
+        let condition = try await self.disk.run { try $0.begin(asked, bucket, key) }
+        let (writer, md5, checksums) = try await self.copy(source, checksum)
+        let stored = try await self.disk.discarding(writer) {
+            try await self.disk.run { store in
                 try store.commit(
                     writer,
-                    bucket: bucket,
-                    key: key,
-                    etag: writer.digests().md5,
-                    attributes: attributes,
-                    checksums: source.record.checksums,
-                    condition: condition
+                    ObjectWrite(
+                        bucket: bucket,
+                        key: key,
+                        etag: Self.etag(md5: md5, attributes),
+                        attributes: attributes,
+                        checksums: checksums,
+                        condition: condition
+                    )
                 )
             }
         }
-        return Response.xml("CopyObjectResult") { xml in
-            xml.element("LastModified", text: Timestamp.iso8601(record.modifiedDate))
-            xml.element("ETag", text: ETag.quoted(record.etag))
+        var response = Response.xml("CopyObjectResult") { xml in
+            xml.element("LastModified", text: Timestamp.iso8601(stored.record.modifiedDate))
+            xml.element("ETag", text: ETag.quoted(stored.record.etag))
+            xml.checksums(of: stored.record)
         }
+        response.headers.set(written: stored)
+        response.headers[.eTag] = nil
+        response.headers.set("x-amz-copy-source-version-id", source.shownVersion)
+        return response
+    }
+
+    /// Metadata and tags come along unless they are replaced; storage class and encryption are of the request alone
+    /// (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html).
+    private func copiedAttributes(
+        _ request: S3Request,
+        of source: ObjectFile,
+        to bucket: String,
+        _ key: ObjectKey
+    ) throws -> ObjectAttributes {
+        let replacesMetadata = try Self.replaces(request, "x-amz-metadata-directive")
+        let replacesTags = try Self.replaces(request, "x-amz-tagging-directive")
+        var attributes = try self.attributes(of: request.headers)
+        let (sourceBucket, sourceKey, sourceVersion) = try self.copySource(request)
+        let changes =
+            replacesMetadata || attributes.storageClass != nil || request.header("x-amz-storage-class") != nil
+            || attributes.encryption != nil || attributes.websiteRedirectLocation != nil || sourceVersion != nil
+        guard changes || sourceBucket != bucket || sourceKey != key else {
+            throw S3Error.invalidRequest(
+                "This copy request is illegal because it is trying to copy an object to itself without changing the object's "
+                    + "metadata, storage class, website redirect location or encryption attributes."
+            )
+        }
+        if !replacesMetadata {
+            let (storageClass, encryption) = (attributes.storageClass, attributes.encryption)
+            let redirect = attributes.websiteRedirectLocation
+            attributes = source.record.attributes
+            (attributes.storageClass, attributes.encryption) = (storageClass, encryption)
+            attributes.websiteRedirectLocation = redirect
+        }
+        attributes.tags = replacesTags ? try Self.tags(request) : source.record.attributes.tags
+        return attributes
+    }
+
+    private static func replaces(_ request: S3Request, _ name: String) throws(S3Error) -> Bool {
+        switch request.header(name)?.uppercased() {
+        case nil, "COPY": return false
+        case "REPLACE": return true
+        default: throw .invalidArgument("Unknown \(name == "x-amz-tagging-directive" ? "tagging" : "metadata") directive.")
+        }
+    }
+
+    static func checksumAlgorithm(_ request: S3Request) throws(S3Error) -> Checksum.Algorithm? {
+        guard let name = request.header("x-amz-checksum-algorithm") else {
+            return nil
+        }
+        guard let algorithm = Checksum.Algorithm(name: name) else {
+            guard !name.uppercased().hasPrefix("XXHASH") else {
+                throw .notImplemented("checksums of the kind \(name)")
+            }
+            throw .invalidRequest(
+                "Checksum algorithm provided is unsupported. Please try again with any of the valid types: "
+                    + Checksum.Algorithm.allCases.map(\.name).joined(separator: ", ")
+            )
+        }
+        return algorithm
+    }
+
+    /// A new file with an object's bytes. Where its digests are known already, they are not looked at.
+    private func copy(
+        _ source: ObjectFile,
+        _ checksum: Checksum.Algorithm
+    ) async throws -> (ObjectWriter, md5: String, checksums: [String: String]) {
+        let record = source.record
+        if let md5 = record.plainMD5, let value = record.checksums[checksum.headerName], record.checksumType != .composite {
+            let writer = try await self.disk.run { try $0.makeWriter() }
+            try await self.disk.discarding(writer) { try await self.append(0..<record.size, of: source, to: writer) }
+            return (writer, md5, [checksum.headerName: value])
+        }
+        let writer = try await self.disk.run { try $0.makeWriter(checksums: [checksum]) }
+        try await self.disk.discarding(writer) { try await self.copy(0..<record.size, of: source, to: writer) }
+        let digests = try await self.disk.run { _ in writer.digests() }
+        return (writer, digests.md5, digests.checksums)
     }
 
     /// Copies from a file that stays the one that was opened, whatever becomes of its key meanwhile.
@@ -65,21 +132,47 @@ extension Operations {
         }
     }
 
+    /// The same without digests.
+    func append(_ range: Range<Int64>, of source: ObjectFile, to writer: ObjectWriter) async throws {
+        var offset = range.lowerBound
+        while offset < range.upperBound {
+            let end = min(offset + Int64(Self.sendStep), range.upperBound)
+            try await self.disk.run { [offset] _ in try writer.append(offset..<end, of: source) }
+            offset = end
+        }
+    }
+
     /// The object that `x-amz-copy-source` names, open, if the request's conditions on it hold.
     func openCopySource(_ request: S3Request) async throws -> ObjectFile {
-        let (bucket, key) = try self.copySource(request)
-        let source = try await self.disk.run { try $0.object(bucket, key) }
-        try Self.checkConditions(request, source.record, prefix: "x-amz-copy-source-", unmodified: Self.conditionFailed)
+        let (bucket, key, version) = try self.copySource(request)
+        let source: ObjectFile
+        do {
+            source = try await self.disk.run { try $0.object(bucket, key, version: version) }
+        } catch let refusal as Refusal where refusal.error.code == .methodNotAllowed {
+            throw S3Error.invalidRequest(
+                "The source of a copy request may not specifically refer to a delete marker by version id."
+            )
+        }
+        try Self.checkConditions(
+            request,
+            source.record,
+            prefix: "x-amz-copy-source-",
+            unmodified: S3Error.preconditionFailed()
+        )
+        try Self.requireReadable(source.record)
         return source
     }
 
-    private func copySource(_ request: S3Request) throws(S3Error) -> (bucket: String, key: ObjectKey) {
+    private func copySource(_ request: S3Request) throws(S3Error) -> (bucket: String, key: ObjectKey, version: ObjectVersion?) {
         let header = request.header("x-amz-copy-source") ?? ""
         let invalid = S3Error.invalidArgument("Copy Source must mention the source bucket and key: sourcebucket/sourcekey")
         let halves = header.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
-        if halves.count == 2, halves[1] != "versionId=null" {
-            throw halves[1].hasPrefix("versionId=")
-                ? S3Error(.noSuchVersion, status: 404, message: "The specified version does not exist.") : invalid
+        var version: ObjectVersion?
+        if halves.count == 2 {
+            guard halves[1].hasPrefix("versionId=") else {
+                throw invalid
+            }
+            version = try ObjectVersion(String(halves[1].dropFirst("versionId=".count)))
         }
         guard let first = halves.first, let decoded = URIEncoding.decode(first) else {
             throw invalid
@@ -90,6 +183,33 @@ extension Operations {
         else {
             throw invalid
         }
-        return (bucket, try ObjectKey(Array(path[(slash + 1)...])))
+        return (bucket, try ObjectKey(Array(path[(slash + 1)...])), version)
+    }
+}
+
+extension ObjectRecord {
+    var checksumAlgorithm: Checksum.Algorithm? { Checksum.Algorithm.allCases.first { self.checksums[$0.headerName] != nil } }
+
+    /// The ETag, where it is the MD5 of the bytes.
+    var plainMD5: String? {
+        self.attributes.encryption?.hidesMD5 == true || self.etag.contains("-") ? nil : self.etag
+    }
+}
+
+extension XMLWriter {
+    mutating func checksums(_ checksums: [String: String]) {
+        for algorithm in Checksum.Algorithm.allCases {
+            if let value = checksums[algorithm.headerName] {
+                self.element(algorithm.elementName, text: value)
+            }
+        }
+    }
+
+    mutating func checksums(of record: ObjectRecord) {
+        guard !record.checksums.isEmpty else {
+            return
+        }
+        self.checksums(record.checksums)
+        self.element("ChecksumType", text: (record.checksumType ?? .fullObject).rawValue)
     }
 }

@@ -10,35 +10,55 @@ extension Operations {
     func getObject(_ request: S3Request) async throws -> Response {
         let bucket = try request.requireBucket()
         let key = try request.requireKey()
-        let file = try await self.disk.run { try $0.object(bucket, key) }
+        let version = try request.version()
+        let file = try await self.disk.run { try $0.object(bucket, key, version: version) }
         let record = file.record
         try Self.checkConditions(
             request,
             record,
-            unmodified: S3Error(.notModified, status: 304, message: "Not Modified")
+            unmodified: Refusal(
+                S3Error(.notModified, status: 304, message: "Not Modified"),
+                headers: [("etag", ETag.quoted(record.etag)), ("last-modified", Timestamp.http(record.modifiedDate))]
+            )
         )
-        let range = try request.header("range").flatMap { try ByteRange.parse($0, size: record.size) }
+        if request.method == "GET" {
+            try Self.requireReadable(record)
+        }
+        let part = try Self.part(request, of: record)
+        let range = try part ?? request.header("range").flatMap { try ByteRange.parse($0, size: record.size) }
         let bounds = range ?? 0..<record.size
 
         var headers = Self.headers(of: record)
+        headers.set("x-amz-version-id", file.shownVersion)
         for (parameter, header) in Self.overrides {
             headers.set(header, request.parameter(parameter))
         }
         headers[.acceptRanges] = "bytes"
         headers[.contentLength] = String(bounds.count)
-        if range != nil {
-            headers[.contentRange] = "bytes \(bounds.lowerBound)-\(bounds.upperBound - 1)/\(record.size)"
-        } else if request.header("x-amz-checksum-mode")?.uppercased() == "ENABLED" {
-            for (name, value) in record.checksums {
-                headers.set(name, value)
-            }
+        if part != nil, let parts = record.parts {
+            headers.set("x-amz-mp-parts-count", String(parts.count))
         }
-        let status: HTTPResponse.Status = range == nil ? .ok : .partialContent
+        if range != nil, !bounds.isEmpty {
+            headers[.contentRange] = "bytes \(bounds.lowerBound)-\(bounds.upperBound - 1)/\(record.size)"
+        }
+        if bounds.count == record.size, request.header("x-amz-checksum-mode")?.uppercased() == "ENABLED" {
+            headers.setChecksums(of: record)
+        }
+        let status: HTTPResponse.Status = range == nil || bounds.isEmpty ? .ok : .partialContent
         guard request.method == "GET" else {
             return Response(status: status, headers: headers)
         }
+        return Response(status: status, headers: headers, body: try await self.body(bounds, of: file))
+    }
+
+    /// The bytes themselves. What fits one read is read at once, and its answer goes out in one piece.
+    private func body(_ bounds: Range<Int64>, of file: ObjectFile) async throws -> ResponseBody {
         let disk = self.disk
-        let body = ResponseBody(contentLength: bounds.count) { writer in
+        guard bounds.count > Self.readLength else {
+            let buffer = try await disk.run { _ in try file.read(at: bounds.lowerBound, length: bounds.count) }
+            return ResponseBody(byteBuffer: buffer)
+        }
+        return ResponseBody(contentLength: bounds.count) { writer in
             var offset = bounds.lowerBound
             while offset < bounds.upperBound {
                 let length = Int(min(Int64(Self.readLength), bounds.upperBound - offset))
@@ -48,7 +68,37 @@ extension Operations {
             }
             try await writer.finish(nil)
         }
-        return Response(status: status, headers: headers, body: body)
+    }
+
+    /// The bytes of the part that `partNumber` names.
+    private static func part(_ request: S3Request, of record: ObjectRecord) throws -> Range<Int64>? {
+        guard let text = request.parameter("partNumber") else {
+            return nil
+        }
+        guard request.header("range") == nil else {
+            throw S3Error.invalidRequest("Cannot specify both Range header and partNumber query parameter")
+        }
+        guard let number = Int(text), (1...Store.maximumParts).contains(number) else {
+            throw S3Error.invalidArgument("Part number must be an integer between 1 and 10000, inclusive")
+        }
+        let sizes = record.parts?.map(\.size) ?? [record.size]
+        guard number <= sizes.count else {
+            throw S3Error(S3Error.Code("InvalidPartNumber"), status: 416, message: "The requested partnumber is not satisfiable")
+        }
+        let start = sizes[..<(number - 1)].reduce(0, +)
+        return start..<(start + sizes[number - 1])
+    }
+
+    /// What lies in an archive must be restored first, which this server does not do.
+    static func requireReadable(_ record: ObjectRecord) throws(S3Error) {
+        guard let storageClass = record.attributes.storageClass, ["GLACIER", "DEEP_ARCHIVE"].contains(storageClass) else {
+            return
+        }
+        throw S3Error(
+            S3Error.Code("InvalidObjectState"),
+            status: 403,
+            message: "The operation is not valid for the object's storage class"
+        )
     }
 
     private static let overrides = [
@@ -67,6 +117,12 @@ extension Operations {
         headers.set("content-language", record.attributes.contentLanguage)
         headers.set("cache-control", record.attributes.cacheControl)
         headers.set("expires", record.attributes.expires)
+        headers.set("x-amz-website-redirect-location", record.attributes.websiteRedirectLocation)
+        headers.set("x-amz-storage-class", record.attributes.storageClass)
+        headers.set(record.attributes.encryption)
+        if let tags = record.attributes.tags, !tags.isEmpty {
+            headers.set("x-amz-tagging-count", String(tags.count))
+        }
         for (name, value) in record.attributes.metadata {
             headers.set("x-amz-meta-\(name)", value)
         }
@@ -85,9 +141,6 @@ enum ByteRange {
             return nil
         }
         let unsatisfiable = S3Error(.invalidRange, status: 416, message: "The requested range is not satisfiable")
-        func number(_ digits: Substring) -> Int64? {
-            digits.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) } ? Int64(digits) : nil
-        }
         if halves[0].isEmpty {
             guard let length = number(halves[1]) else {
                 return nil
@@ -110,5 +163,10 @@ enum ByteRange {
             return nil
         }
         return first..<(min(last, size - 1) + 1)
+    }
+
+    /// Digits and nothing else: no sign, no space.
+    static func number(_ digits: Substring) -> Int64? {
+        digits.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) } ? Int64(digits) : nil
     }
 }

@@ -14,6 +14,7 @@ extension Operations {
         let delimiter = request.parameter("delimiter") ?? ""
         let maximum = try self.maximum(request, "max-keys")
         let encodes = try self.encodesKeys(request)
+        let showsOwner = !isSecond || request.parameter("fetch-owner") == "true"
         var list = Listing.Request(prefix: Array(prefix.utf8), delimiter: Array(delimiter.utf8), maximum: maximum)
         if isSecond, let token = request.parameter("continuation-token") {
             list.after = try Self.position(ofToken: token)
@@ -51,20 +52,19 @@ extension Operations {
                 }
             } else {
                 xml.element("Marker", text: encoded((request.parameter("marker") ?? "").utf8))
-                if let next = listing.next {
+                // Without a delimiter the last key is the marker, which clients of the first version know.
+                if let next = listing.next, !delimiter.isEmpty {
                     xml.element("NextMarker", text: encoded(next.bytes))
                 }
             }
             for (key, entry) in listing.objects {
                 xml.element("Contents") { xml in
                     xml.element("Key", text: encoded(key.bytes))
-                    xml.element(
-                        "LastModified",
-                        text: Timestamp.iso8601(Date(timeIntervalSince1970: Double(entry.modified) / 1000))
-                    )
-                    xml.element("ETag", text: ETag.quoted(entry.etag))
-                    xml.element("Size", text: String(entry.size))
-                    xml.element("StorageClass", text: "STANDARD")
+                    xml.element("LastModified", text: Timestamp.iso8601(entry.modifiedDate))
+                    self.describe(entry, to: &xml)
+                    if showsOwner {
+                        self.owner(to: &xml)
+                    }
                 }
             }
             for prefix in listing.prefixes {

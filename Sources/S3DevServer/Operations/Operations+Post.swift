@@ -71,12 +71,13 @@ extension Operations {
         let policy = try PostPolicyDocument(base64: policyText)
         try policy.check(form.fields(bucket: bucket), now: self.configuration.now())
         let key = try ObjectKey(keyText)
-        let attributes = try Self.attributes(of: form.fields)
-        try await self.disk.run { try $0.requireBucket(bucket) }
+        let attributes = try self.attributes(form)
+        let asked = try form.writeCondition()
+        let condition = try await self.disk.run { try $0.begin(asked, bucket, key) }
 
-        let checksum = Checksum.Algorithm.allCases.first { form[$0.headerName] != nil }
-        let writer = try await self.disk.run { try $0.makeWriter(checksum: checksum) }
-        let record = try await self.disk.discarding(writer) {
+        let checksum = try form.checksum()
+        let writer = try await self.disk.run { try $0.makeWriter(checksums: [checksum?.algorithm ?? .standard]) }
+        let stored = try await self.disk.discarding(writer) {
             var batch = WriteBatch(writer: writer, disk: self.disk, maximum: policy.contentLength.upperBound)
             while let bytes = try await reader.nextBytes() {
                 try await batch.append(bytes)
@@ -90,30 +91,39 @@ extension Operations {
                     message: "Your proposed upload is smaller than the minimum allowed size"
                 )
             }
-            try await batch.flush()
-            let digests = try await self.disk.run { _ in writer.digests() }
-            var checksums: [String: String] = [:]
-            if let checksum {
-                guard let value = digests.checksum, form[checksum.headerName] == value else {
-                    throw S3Error(.badDigest, status: 400, message: "The checksum of the form did not match the file.")
-                }
-                checksums[checksum.headerName] = value
+            let digests = try await batch.finish()
+            if let (algorithm, value) = checksum, digests.checksums[algorithm.headerName] != value {
+                throw S3Error.badDigest(algorithm.name)
             }
             if let md5 = form["content-md5"], Data(base64Encoded: md5).map(SigV4.hexadecimal) != digests.md5 {
-                throw S3Error(.badDigest, status: 400, message: "The Content-MD5 you specified did not match what we received.")
+                throw S3Error.badDigest("Content-MD5")
             }
-            return try await self.disk.run { [checksums] store in
+            return try await self.disk.run { store in
                 try store.commit(
                     writer,
-                    bucket: bucket,
-                    key: key,
-                    etag: digests.md5,
-                    attributes: attributes,
-                    checksums: checksums
+                    ObjectWrite(
+                        bucket: bucket,
+                        key: key,
+                        etag: Self.etag(md5: digests.md5, attributes),
+                        attributes: attributes,
+                        checksums: digests.checksums,
+                        condition: condition
+                    )
                 )
             }
         }
-        return self.posted(form, request, bucket: bucket, key: key, etag: ETag.quoted(record.etag))
+        var response = self.posted(form, request, bucket: bucket, key: key, etag: ETag.quoted(stored.record.etag))
+        response.headers.set(written: stored)
+        response.headers.setChecksums(of: stored.record)
+        return response
+    }
+
+    private func attributes(_ form: PostForm) throws(S3Error) -> ObjectAttributes {
+        var attributes = try self.attributes(of: form.fields)
+        if let document = form["tagging"], !document.isEmpty {
+            attributes.tags = try ObjectTags.parse(try Self.document(Array(document.utf8), root: "Tagging"))
+        }
+        return attributes
     }
 
     private func posted(_ form: PostForm, _ request: S3Request, bucket: String, key: ObjectKey, etag: String) -> Response {
@@ -123,7 +133,6 @@ extension Operations {
             let query = URIEncoding.query([("bucket", bucket), ("key", key.text), ("etag", etag)])
             response = Response(status: .seeOther)
             response.headers.set("location", redirect + (redirect.contains("?") ? "&" : "?") + query)
-            response.headers[.eTag] = etag
             return response
         }
         switch form["success_action_status"] {
@@ -140,7 +149,6 @@ extension Operations {
             response = Response(status: .noContent)
         }
         response.headers.set("location", location)
-        response.headers[.eTag] = etag
         return response
     }
 
@@ -148,48 +156,5 @@ extension Operations {
     func location(_ request: S3Request, bucket: String, key: ObjectKey) -> String {
         let base = request.isVirtualHost ? "http://\(request.host)" : "http://\(request.host)/\(bucket)"
         return "\(base)/\(URIEncoding.encode(key.bytes))"
-    }
-}
-
-/// The fields of a POST form that came before its file. S3 compares their names without case.
-struct PostForm: Sendable {
-    private(set) var fields: [(name: String, value: String)] = []
-    private var size = 0
-
-    subscript(_ name: String) -> String? {
-        self.fields.first { $0.name == name }?.value
-    }
-
-    mutating func append(_ name: String, _ value: String, maximum: Int) throws {
-        let name = name.lowercased()
-        self.size += name.utf8.count + value.utf8.count
-        guard self.size <= maximum else {
-            throw S3Error(
-                S3Error.Code("MaxPostPreDataLengthExceeded"),
-                status: 400,
-                message: "Your POST request fields preceding the upload file were too large."
-            )
-        }
-        guard self[name] == nil else {
-            throw S3Error.invalidArgument("The form has the field '\(name)' more than once.")
-        }
-        self.fields.append((name, value))
-    }
-
-    /// Expands `${filename}` in the key. Of a path that a browser sent, S3 takes the last part.
-    mutating func setFilename(_ filename: String) {
-        guard let index = self.fields.firstIndex(where: { $0.name == "key" }) else {
-            return
-        }
-        let bytes = Array(filename.utf8)
-        let start = bytes.lastIndex { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\") }.map { $0 + 1 } ?? 0
-        // By bytes: to a string, a brace and a combining accent behind it are one character that is no brace.
-        let expanded = Array(self.fields[index].value.utf8).replacing(Array("${filename}".utf8), with: bytes[start...])
-        self.fields[index].value = String(decoding: expanded, as: UTF8.self)
-    }
-
-    /// What the policy is held against. The bucket is the one that was posted to, whatever a field says.
-    func fields(bucket: String) -> [(name: String, value: String)] {
-        self.fields.filter { $0.name != "bucket" } + [("bucket", bucket)]
     }
 }

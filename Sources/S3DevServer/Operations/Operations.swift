@@ -5,12 +5,10 @@ import S3
 struct Operations: Sendable {
     let configuration: S3DevServerConfiguration
     let disk: Disk
-    let cors: CORS
 
     init(configuration: S3DevServerConfiguration, store: Store) {
         self.configuration = configuration
         self.disk = Disk(store: store)
-        self.cors = CORS(allowedOrigins: configuration.allowedOrigins)
     }
 
     func credentials(_ accessKeyID: String) -> S3Credentials? {
@@ -22,22 +20,14 @@ struct Operations: Sendable {
 
     /// Subresources of S3 that are not here. A request for one must not be taken for a plain one.
     private static let missing: Set<String> = [
-        "accelerate", "acl", "analytics", "attributes", "encryption", "intelligent-tiering", "inventory", "legal-hold", "logging",
+        "accelerate", "acl", "analytics", "encryption", "intelligent-tiering", "inventory", "legal-hold", "logging",
         "metrics", "notification", "object-lock", "ownershipControls", "policy", "policyStatus", "publicAccessBlock", "rename",
-        "renameObject", "replication", "requestPayment", "restore", "retention", "select", "session", "tagging", "torrent",
-        "versions", "website",
+        "renameObject", "replication", "requestPayment", "restore", "retention", "select", "session", "torrent", "website",
     ]
 
     func perform(_ request: S3Request) async throws -> Response {
         if request.method == "OPTIONS" {
-            guard let answer = self.cors.preflight(request) else {
-                throw S3Error(
-                    S3Error.Code("AccessForbidden"),
-                    status: 403,
-                    message: "CORSResponse: This CORS request is not allowed."
-                )
-            }
-            return Response(status: answer.status, headers: answer.headers)
+            return try self.preflight(request)
         }
         if request.method == "POST", let bucket = request.bucket, request.key == nil, !request.has("delete") {
             return try await self.postObject(request, bucket: bucket)
@@ -57,9 +47,6 @@ struct Operations: Sendable {
         if let name = request.query.first(where: { Self.missing.contains($0.name) })?.name {
             throw S3Error.notImplemented("?\(name)")
         }
-        if let version = request.parameter("versionId"), version != "null" {
-            throw S3Error(.noSuchVersion, status: 404, message: "The specified version does not exist.")
-        }
         guard request.bucket != nil else {
             guard request.method == "GET" else {
                 throw S3Error.methodNotAllowed
@@ -74,13 +61,17 @@ struct Operations: Sendable {
         for name in ["cors", "lifecycle"] where request.has(name) {
             return try await self.document(name, request, verified)
         }
+        if request.has("tagging") {
+            throw S3Error.notImplemented("tags of a bucket")
+        }
         switch request.method {
         case "GET" where request.has("location"): return try await self.bucketLocation(request)
         case "GET" where request.has("versioning"): return try await self.bucketVersioning(request)
         case "GET" where request.has("uploads"): return try await self.listUploads(request)
+        case "GET" where request.has("versions"): return try await self.listVersions(request)
         case "GET": return try await self.listObjects(request)
         case "HEAD": return try await self.headBucket(request)
-        case "PUT" where request.has("versioning"): throw S3Error.notImplemented("versions")
+        case "PUT" where request.has("versioning"): return try await self.setVersioning(request, verified)
         case "PUT": return try await self.createBucket(request, verified)
         case "DELETE": return try await self.deleteBucket(request)
         case "POST": return try await self.deleteObjects(request, verified)
@@ -90,7 +81,13 @@ struct Operations: Sendable {
 
     private func performOnObject(_ request: S3Request, _ verified: SigV4.Verified) async throws -> Response {
         let isCopy = request.header("x-amz-copy-source") != nil
+        if request.has("tagging") {
+            return try await self.objectTags(request, verified)
+        }
         switch request.method {
+        case "GET" where request.has("attributes"): return try await self.getObjectAttributes(request)
+        case "PUT" where request.has("versionId"), "POST" where request.has("versionId"):
+            throw S3Error.invalidArgument("This operation does not accept a version-id.")
         case "GET" where request.has("uploadId"): return try await self.listParts(request)
         case "GET", "HEAD": return try await self.getObject(request)
         case "PUT" where request.has("uploadId") && isCopy: return try await self.uploadPartCopy(request)

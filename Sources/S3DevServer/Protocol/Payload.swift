@@ -18,11 +18,16 @@ struct Payload: Sendable {
     private let hasTrailer: Bool
     private let sha256: String?
     private let md5: String?
-    private let checksum: Checksum.Algorithm?
-    private let checksumValue: String?
+    /// The checksum that came or will come with the body, and its value when it came before.
+    let checksum: (algorithm: Checksum.Algorithm, value: String?)?
     private let body: S3Request
 
-    init(_ request: S3Request, _ verified: SigV4.Verified, secretAccessKey: String) throws(S3Error) {
+    init(
+        _ request: S3Request,
+        _ verified: SigV4.Verified,
+        secretAccessKey: String,
+        checksumIsOfObject: Bool = false
+    ) throws(S3Error) {
         self.body = request
         self.wireLength = try request.requireContentLength()
         var hasTrailer = false
@@ -66,7 +71,7 @@ struct Payload: Sendable {
         if let md5 = self.md5, Data(base64Encoded: md5)?.count != 16 {
             throw S3Error(S3Error.Code("InvalidDigest"), status: 400, message: "The Content-MD5 you specified was invalid.")
         }
-        (self.checksum, self.checksumValue) = try Self.checksum(request, hasTrailer: hasTrailer)
+        self.checksum = checksumIsOfObject ? nil : try Self.checksum(request, hasTrailer: hasTrailer)
     }
 
     static var tooLarge: S3Error {
@@ -97,43 +102,71 @@ struct Payload: Sendable {
     private static func checksum(
         _ request: S3Request,
         hasTrailer: Bool
-    ) throws(S3Error) -> (Checksum.Algorithm?, String?) {
-        var found: [(Checksum.Algorithm, String?)] = []
-        for algorithm in Checksum.Algorithm.allCases {
-            if let value = request.header(algorithm.headerName) {
-                found.append((algorithm, value))
-            } else if hasTrailer, request.header("x-amz-trailer")?.lowercased() == algorithm.headerName {
-                found.append((algorithm, nil))
+    ) throws(S3Error) -> (algorithm: Checksum.Algorithm, value: String?)? {
+        var found: [(algorithm: Checksum.Algorithm, value: String?)] = []
+        for (name, value) in request.headers where name.hasPrefix("x-amz-checksum-") {
+            guard let algorithm = Checksum.Algorithm(headerName: name) else {
+                guard !name.hasPrefix("x-amz-checksum-xxhash") else {
+                    throw .notImplemented(name)
+                }
+                // x-amz-checksum-type, -algorithm and -mode are no checksums.
+                continue
             }
+            guard algorithm.isWellFormed(value) else {
+                throw .invalidRequest("Value for \(name) header is invalid.")
+            }
+            found.append((algorithm, value))
+        }
+        if let trailer = request.header("x-amz-trailer")?.lowercased() {
+            guard hasTrailer, let algorithm = Checksum.Algorithm(headerName: trailer) else {
+                throw .invalidRequest("The value specified in the x-amz-trailer header is not supported")
+            }
+            found.append((algorithm, nil))
         }
         guard found.count <= 1 else {
-            throw S3Error(
-                .invalidRequest,
-                status: 400,
-                message: "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
-            )
+            throw .invalidRequest("Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.")
         }
-        return found.first ?? (nil, nil)
+        if let named = request.header("x-amz-sdk-checksum-algorithm") {
+            guard let algorithm = found.first?.algorithm else {
+                throw .invalidRequest(
+                    "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found."
+                )
+            }
+            guard algorithm.name == named.uppercased() else {
+                throw .invalidRequest("Value for x-amz-sdk-checksum-algorithm header is invalid.")
+            }
+        }
+        return found.first
+    }
+
+    /// Whether the body comes with a digest of itself, as some requests must.
+    var isProtected: Bool { self.md5 != nil || self.checksum != nil }
+
+    /// A body that has arrived.
+    struct Received: Sendable {
+        var writer: ObjectWriter
+        /// Hexadecimal.
+        var md5: String
+        /// By header name.
+        var checksums: [String: String]
     }
 
     /// Streams the body into a new file and returns it once all of it arrived and is what was promised.
-    func receive(_ disk: Disk) async throws -> (writer: ObjectWriter, etag: String, checksums: [String: String]) {
-        let (checksum, hashesSHA256) = (self.checksum, self.sha256 != nil)
-        let writer = try await disk.run { try $0.makeWriter(hashingSHA256: hashesSHA256, checksum: checksum) }
+    ///
+    /// - Parameter checksums: those to compute; the client's own is always among them.
+    func receive(_ disk: Disk, checksums: [Checksum.Algorithm]) async throws -> Received {
+        let hashesSHA256 = self.sha256 != nil
+        let all = checksums + (self.checksum.map { checksums.contains($0.algorithm) ? [] : [$0.algorithm] } ?? [])
+        let writer = try await disk.run { try $0.makeWriter(hashingSHA256: hashesSHA256, checksums: all) }
         return try await disk.discarding(writer) {
             var batch = WriteBatch(writer: writer, disk: disk, maximum: self.length)
             let trailers = try await self.read { buffer in try await batch.append(buffer) }
-            try await batch.flush()
             guard batch.size == self.length else {
                 throw S3Error.incompleteBody
             }
-            let digests = try await disk.run { _ in writer.digests() }
+            let digests = try await batch.finish()
             try self.check(digests, trailers)
-            var checksums: [String: String] = [:]
-            if let checksum, let value = digests.checksum {
-                checksums[checksum.headerName] = value
-            }
-            return (writer, digests.md5, checksums)
+            return Received(writer: writer, md5: digests.md5, checksums: digests.checksums)
         }
     }
 
@@ -142,15 +175,22 @@ struct Payload: Sendable {
             throw Self.hashMismatch
         }
         if let expected = self.md5, Data(base64Encoded: expected).map(SigV4.hexadecimal) != digests.md5 {
-            throw S3Error(.badDigest, status: 400, message: "The Content-MD5 you specified did not match what we received.")
+            throw .badDigest("Content-MD5")
         }
-        if let checksum = self.checksum {
-            guard let expected = self.checksumValue ?? trailers[checksum.headerName], expected == digests.checksum else {
+        if let (algorithm, value) = self.checksum {
+            guard let expected = value ?? trailers[algorithm.headerName] else {
                 throw S3Error(
-                    .badDigest,
+                    S3Error.Code("MalformedTrailerError"),
                     status: 400,
-                    message: "The \(checksum.rawValue.uppercased()) you specified did not match the calculated checksum."
+                    message:
+                        "The request contained trailing data that was not well-formed or did not conform to our published schema."
                 )
+            }
+            guard algorithm.isWellFormed(expected) else {
+                throw .invalidRequest("Value for \(algorithm.headerName) trailing header is invalid.")
+            }
+            guard expected == digests.checksums[algorithm.headerName] else {
+                throw .badDigest(algorithm.name)
             }
         }
     }
@@ -190,76 +230,26 @@ struct Payload: Sendable {
             throw S3Error(S3Error.Code("MaxMessageLengthExceeded"), status: 400, message: "Your request was too big.")
         }
         var bytes: [UInt8] = []
-        _ = try await self.read { buffer in
+        let trailers = try await self.read { buffer in
             bytes += buffer.readableBytesView
             guard bytes.count <= limit else {
                 throw S3Error.incompleteBody
             }
         }
-        if let expected = self.sha256, SigV4.payloadHash(bytes) != expected {
-            throw Self.hashMismatch
+        var checksums: [String: String] = [:]
+        if let algorithm = self.checksum?.algorithm {
+            var checksum = Checksum(algorithm)
+            bytes.withUnsafeBytes { checksum.update($0) }
+            checksums[algorithm.headerName] = checksum.base64
         }
+        try self.check(
+            ObjectWriter.Digests(
+                md5: self.md5 == nil ? "" : SigV4.hexadecimal(Insecure.MD5.hash(data: bytes)),
+                sha256: self.sha256 == nil ? nil : SigV4.payloadHash(bytes),
+                checksums: checksums
+            ),
+            trailers
+        )
         return bytes
-    }
-}
-
-/// The store on the thread pool.
-struct Disk: Sendable {
-    let store: Store
-    let pool = NIOThreadPool.singleton
-
-    func run<Result: Sendable>(_ body: @escaping @Sendable (Store) throws -> Result) async throws -> Result {
-        let store = self.store
-        return try await self.pool.runIfActive { try body(store) }
-    }
-
-    /// Runs `body`, and removes the writer's file when it fails.
-    func discarding<Result>(_ writer: ObjectWriter, _ body: () async throws -> Result) async throws -> Result {
-        do {
-            return try await body()
-        } catch {
-            try? await self.run { _ in writer.discard() }
-            throw error
-        }
-    }
-}
-
-/// Collects what arrives, so that one hop to the thread pool writes half a megabyte instead of one packet.
-struct WriteBatch {
-    private static let target = 512 * 1024
-
-    private let writer: ObjectWriter
-    private let disk: Disk
-    private let maximum: Int64
-    private var buffers: [ByteBuffer] = []
-    private var pending = 0
-    private(set) var size: Int64 = 0
-
-    init(writer: ObjectWriter, disk: Disk, maximum: Int64) {
-        self.writer = writer
-        self.disk = disk
-        self.maximum = maximum
-    }
-
-    mutating func append(_ buffer: ByteBuffer) async throws {
-        self.size += Int64(buffer.readableBytes)
-        guard self.size <= self.maximum else {
-            throw Payload.tooLarge
-        }
-        self.buffers.append(buffer)
-        self.pending += buffer.readableBytes
-        if self.pending >= Self.target {
-            try await self.flush()
-        }
-    }
-
-    mutating func flush() async throws {
-        guard !self.buffers.isEmpty else {
-            return
-        }
-        let (writer, buffers) = (self.writer, self.buffers)
-        self.buffers = []
-        self.pending = 0
-        try await self.disk.run { _ in try writer.write(buffers) }
     }
 }

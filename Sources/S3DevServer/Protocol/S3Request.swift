@@ -78,6 +78,17 @@ struct S3Request: Sendable {
         self.parameter(parameter) != nil
     }
 
+    /// The version that the request names.
+    func version() throws(S3Error) -> ObjectVersion? {
+        guard let text = self.parameter("versionId") else {
+            return nil
+        }
+        guard !text.isEmpty else {
+            throw .invalidArgument("Version id cannot be the empty string")
+        }
+        return try ObjectVersion(text)
+    }
+
     func requireBucket() throws(S3Error) -> String {
         guard let bucket = self.bucket else {
             throw .methodNotAllowed
@@ -114,28 +125,6 @@ struct S3Request: Sendable {
             key: self.key?.text,
             parameters: Set(self.query.map(\.name)),
             isCopy: self.header("x-amz-copy-source") != nil
-        )
-    }
-}
-
-extension S3Error {
-    static var methodNotAllowed: S3Error {
-        S3Error(.methodNotAllowed, status: 405, message: "The specified method is not allowed against this resource.")
-    }
-
-    static func notImplemented(_ what: String) -> S3Error {
-        S3Error(.notImplemented, status: 501, message: "S3DevServer does not implement \(what).")
-    }
-
-    static func invalidArgument(_ message: String) -> S3Error {
-        S3Error(.invalidArgument, status: 400, message: message)
-    }
-
-    static var incompleteBody: S3Error {
-        S3Error(
-            Code("IncompleteBody"),
-            status: 400,
-            message: "You did not provide the number of bytes specified by the Content-Length HTTP header"
         )
     }
 }

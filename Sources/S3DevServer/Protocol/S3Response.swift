@@ -46,20 +46,29 @@ extension Response {
     }
 
     /// An error as S3 answers it; a HEAD has no body to say it in.
-    static func failure(_ error: S3Error, resource: String, requestID: String, isHead: Bool) -> Response {
+    static func failure(_ refusal: Refusal, resource: String, requestID: String, isHead: Bool) -> Response {
+        let error = refusal.error
         let status = HTTPResponse.Status(code: error.status)
-        guard error.status != 304 else {
-            return Response(status: status)
+        var response: Response
+        if error.status == 304 {
+            response = Response(status: status)
+        } else if isHead {
+            response = Response(status: status, headers: [.contentType: "application/xml"])
+        } else {
+            response = Response.xml("Error", status: status, namespaced: false) { xml in
+                xml.element("Code", text: error.code.rawValue)
+                xml.element("Message", text: error.message)
+                for element in refusal.elements {
+                    xml.element(element.name, text: element.text)
+                }
+                xml.element("Resource", text: resource)
+                xml.element("RequestId", text: requestID)
+                xml.element("HostId", text: "S3DevServer")
+            }
         }
-        guard !isHead else {
-            return Response(status: status, headers: [.contentType: "application/xml"])
+        for header in refusal.headers {
+            response.headers.set(header.name, header.value)
         }
-        return Response.xml("Error", status: status, namespaced: false) { xml in
-            xml.element("Code", text: error.code.rawValue)
-            xml.element("Message", text: error.message)
-            xml.element("Resource", text: resource)
-            xml.element("RequestId", text: requestID)
-            xml.element("HostId", text: "S3DevServer")
-        }
+        return response
     }
 }

@@ -1,19 +1,85 @@
 import Crypto
 import Foundation
 
+/// Whether an object's checksum is of its bytes, or of the checksums of its parts.
+enum ChecksumType: String, Codable, Sendable {
+    case fullObject = "FULL_OBJECT"
+    case composite = "COMPOSITE"
+}
+
 /// The checksums that S3's SDKs send beside MD5 and the signature's SHA-256
 /// (https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html).
 struct Checksum {
     enum Algorithm: String, CaseIterable, Sendable {
-        case crc32, crc32c, crc64nvme, sha1, sha256
+        case crc32, crc32c, crc64nvme, sha1, sha256, sha512, md5
 
+        /// What S3 computes when a client sends nothing.
+        static let standard = Algorithm.crc64nvme
+
+        private static let byHeader = Dictionary(
+            uniqueKeysWithValues: Self.allCases.map { ("x-amz-checksum-\($0.rawValue)", $0) }
+        )
+
+        /// `CRC32`, as headers and XML name it.
+        init?(name: String) {
+            self.init(rawValue: name.lowercased())
+        }
+
+        init?(headerName: String) {
+            guard let algorithm = Self.byHeader[headerName] else {
+                return nil
+            }
+            self = algorithm
+        }
+
+        var name: String { self.rawValue.uppercased() }
         var headerName: String { "x-amz-checksum-\(self.rawValue)" }
+        var elementName: String { "Checksum\(self.name)" }
+
+        var length: Int {
+            switch self {
+            case .crc32, .crc32c: 4
+            case .crc64nvme: 8
+            case .md5: 16
+            case .sha1: 20
+            case .sha256: 32
+            case .sha512: 64
+            }
+        }
+
+        var polynomial: CRC.Polynomial? {
+            switch self {
+            case .crc32: .crc32
+            case .crc32c: .crc32c
+            case .crc64nvme: .crc64nvme
+            default: nil
+            }
+        }
+
+        /// The types that a multipart upload may have
+        /// (https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html).
+        func allows(_ type: ChecksumType) -> Bool {
+            switch type {
+            case .fullObject: self.polynomial != nil
+            case .composite: self != .crc64nvme
+            }
+        }
+
+        /// What CreateMultipartUpload means when it names no type.
+        var standardType: ChecksumType { self == .crc64nvme ? .fullObject : .composite }
+
+        /// Whether this is such a checksum, in Base64.
+        func isWellFormed(_ value: String) -> Bool {
+            Data(base64Encoded: value)?.count == self.length
+        }
     }
 
     private enum State {
         case crc(CRC)
+        case md5(Insecure.MD5)
         case sha1(Insecure.SHA1)
         case sha256(SHA256)
+        case sha512(SHA512)
     }
 
     private var state: State
@@ -23,8 +89,10 @@ struct Checksum {
         case .crc32: self.state = .crc(CRC(.crc32))
         case .crc32c: self.state = .crc(CRC(.crc32c))
         case .crc64nvme: self.state = .crc(CRC(.crc64nvme))
+        case .md5: self.state = .md5(Insecure.MD5())
         case .sha1: self.state = .sha1(Insecure.SHA1())
         case .sha256: self.state = .sha256(SHA256())
+        case .sha512: self.state = .sha512(SHA512())
         }
     }
 
@@ -33,91 +101,61 @@ struct Checksum {
         case .crc(var crc):
             crc.update(bytes)
             self.state = .crc(crc)
+        case .md5(var hash):
+            hash.update(bufferPointer: bytes)
+            self.state = .md5(hash)
         case .sha1(var hash):
             hash.update(bufferPointer: bytes)
             self.state = .sha1(hash)
         case .sha256(var hash):
             hash.update(bufferPointer: bytes)
             self.state = .sha256(hash)
+        case .sha512(var hash):
+            hash.update(bufferPointer: bytes)
+            self.state = .sha512(hash)
         }
     }
 
     var base64: String {
         switch self.state {
-        case .crc(let crc): return Data(crc.bigEndianBytes).base64EncodedString()
-        case .sha1(let hash): return Data(hash.finalize()).base64EncodedString()
-        case .sha256(let hash): return Data(hash.finalize()).base64EncodedString()
+        case .crc(let crc): Data(crc.bigEndianBytes).base64EncodedString()
+        case .md5(let hash): Data(hash.finalize()).base64EncodedString()
+        case .sha1(let hash): Data(hash.finalize()).base64EncodedString()
+        case .sha256(let hash): Data(hash.finalize()).base64EncodedString()
+        case .sha512(let hash): Data(hash.finalize()).base64EncodedString()
         }
     }
-}
 
-/// A reflected cyclic redundancy check of 32 or 64 bits, eight bytes a step.
-struct CRC {
-    struct Polynomial: Sendable {
-        let width: Int
-        /// `tables[256 * k + b]` is the check of byte `b` followed by `k` zero bytes.
-        let tables: [UInt64]
-
-        static let crc32 = Polynomial(width: 4, reflected: 0xEDB8_8320)
-        static let crc32c = Polynomial(width: 4, reflected: 0x82F6_3B78)
-        static let crc64nvme = Polynomial(width: 8, reflected: 0x9A6C_9329_AC4B_C9B5)
-
-        private init(width: Int, reflected: UInt64) {
-            var tables = [UInt64](repeating: 0, count: 8 * 256)
-            for byte in 0..<256 {
-                var value = UInt64(byte)
-                for _ in 0..<8 {
-                    value = value & 1 == 1 ? value >> 1 ^ reflected : value >> 1
-                }
-                tables[byte] = value
-            }
-            for index in 256..<tables.count {
-                let previous = tables[index - 256]
-                tables[index] = previous >> 8 ^ tables[Int(previous & 0xFF)]
-            }
-            self.width = width
-            self.tables = tables
+    /// The checksum of an object of several parts, from the parts' own: nothing is read again. nil when a part has none.
+    static func combine(
+        _ parts: [ObjectRecord.Part],
+        _ algorithm: Algorithm,
+        _ type: ChecksumType
+    ) -> String? {
+        let values = parts.compactMap { part in
+            part.checksums[algorithm.headerName].flatMap { Data(base64Encoded: $0) }
         }
-
-        var mask: UInt64 { self.width == 8 ? .max : 0xFFFF_FFFF }
-    }
-
-    private let polynomial: Polynomial
-    private var register: UInt64
-
-    init(_ polynomial: Polynomial) {
-        self.polynomial = polynomial
-        self.register = polynomial.mask
-    }
-
-    var bigEndianBytes: [UInt8] {
-        let value = self.register ^ self.polynomial.mask
-        return (0..<self.polynomial.width).reversed().map { UInt8(truncatingIfNeeded: value >> UInt64(8 * $0)) }
-    }
-
-    mutating func update(_ bytes: UnsafeRawBufferPointer) {
-        var register = self.register
-        self.polynomial.tables.withUnsafeBufferPointer { table in
-            var index = 0
-            let wordsEnd = bytes.count & ~7
-            while index < wordsEnd {
-                let word = register ^ UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self))
-                register =
-                    table[1792 + Int(truncatingIfNeeded: word & 0xFF)]
-                    ^ table[1536 + Int(truncatingIfNeeded: word >> 8 & 0xFF)]
-                    ^ table[1280 + Int(truncatingIfNeeded: word >> 16 & 0xFF)]
-                    ^ table[1024 + Int(truncatingIfNeeded: word >> 24 & 0xFF)]
-                    ^ table[768 + Int(truncatingIfNeeded: word >> 32 & 0xFF)]
-                    ^ table[512 + Int(truncatingIfNeeded: word >> 40 & 0xFF)]
-                    ^ table[256 + Int(truncatingIfNeeded: word >> 48 & 0xFF)]
-                    ^ table[Int(truncatingIfNeeded: word >> 56)]
-                index += 8
-            }
-            while index < bytes.count {
-                register = register >> 8 ^ table[Int(truncatingIfNeeded: (register ^ UInt64(bytes[index])) & 0xFF)]
-                index += 1
-            }
+        guard values.count == parts.count else {
+            return nil
         }
-        self.register = register
+        switch type {
+        case .composite:
+            var checksum = Checksum(algorithm)
+            for value in values {
+                value.withUnsafeBytes { checksum.update($0) }
+            }
+            return "\(checksum.base64)-\(parts.count)"
+        case .fullObject:
+            guard let polynomial = algorithm.polynomial else {
+                return nil
+            }
+            var combined: UInt64 = 0
+            for (part, value) in zip(parts, values) {
+                let next = value.reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+                combined = polynomial.combine(combined, next, length: UInt64(part.size))
+            }
+            let bytes = (0..<polynomial.width).reversed().map { UInt8(truncatingIfNeeded: combined >> UInt64(8 * $0)) }
+            return Data(bytes).base64EncodedString()
+        }
     }
 }

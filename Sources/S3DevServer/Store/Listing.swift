@@ -33,6 +33,11 @@ struct Listing: Sendable {
             guard key.bytes.starts(with: request.prefix) else {
                 break
             }
+            // Under a delete marker there is nothing to list.
+            guard let entry = index[key] else {
+                position += 1
+                continue
+            }
             guard self.objects.count + self.prefixes.count < request.maximum else {
                 self.next = last
                 break
@@ -44,9 +49,7 @@ struct Listing: Sendable {
                 self.prefixes.append(prefix)
                 last = .prefix(prefix)
             } else {
-                if let entry = index[key] {
-                    self.objects.append((key, entry))
-                }
+                self.objects.append((key, entry))
                 position += 1
                 last = .key(key.bytes)
             }
@@ -54,7 +57,7 @@ struct Listing: Sendable {
     }
 
     /// The position behind the last key that starts with `prefix`.
-    private static func end(of prefix: [UInt8], in index: BucketIndex) -> Int {
+    static func end(of prefix: [UInt8], in index: BucketIndex) -> Int {
         var successor = prefix
         // 0xFF is in no UTF-8 text, so counting up the last byte is enough.
         guard let last = successor.popLast(), last < 0xFF else {
@@ -65,7 +68,7 @@ struct Listing: Sendable {
     }
 
     /// The position behind the first `delimiter` in `key` from `start` on.
-    private static func end(of delimiter: [UInt8], in key: [UInt8], from start: Int) -> Int? {
+    static func end(of delimiter: [UInt8], in key: [UInt8], from start: Int) -> Int? {
         guard let first = delimiter.first else {
             return nil
         }

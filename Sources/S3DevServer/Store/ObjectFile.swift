@@ -14,20 +14,26 @@ import NIOCore
 /// One rename makes all of it visible.
 final class ObjectFile: Sendable {
     let record: ObjectRecord
+    /// The version as answers name it; nil in a bucket that never had versions.
+    let shownVersion: String?
     private let descriptor: Int32
 
     private static let magic = Array("s3devob1".utf8)
     private static let tailLength = 16
     private static let maximumRecordLength = 1 << 20
 
-    init(path: String) throws {
+    /// - Parameter tags: those that were put after the object, in place of the ones in its record.
+    init(path: String, tags: [ObjectTag]? = nil, shownVersion: String? = nil) throws {
         let descriptor = try Files.open(path, O_RDONLY | O_NOFOLLOW)
         do {
-            self.record = try Self.readRecord(descriptor)
+            var record = try Self.readRecord(descriptor)
+            record.attributes.tags = tags ?? record.attributes.tags
+            self.record = record
         } catch {
             Files.shut(descriptor)
             throw error
         }
+        self.shownVersion = shownVersion
         self.descriptor = descriptor
     }
 
@@ -46,6 +52,14 @@ final class ObjectFile: Sendable {
             throw FileError(call: "read", errno: EIO)
         }
         return buffer
+    }
+
+    /// Appends some of the object's bytes to another file.
+    func append(_ range: Range<Int64>, to other: Int32) throws(FileError) {
+        guard range.upperBound <= self.record.size else {
+            throw FileError(call: "read", errno: EIO)
+        }
+        try Files.append(range.count, of: self.descriptor, at: range.lowerBound, to: other)
     }
 
     /// What is written behind an object's bytes.

@@ -1,6 +1,7 @@
 import Foundation
 
-/// What is stored with an object's bytes, and served with them.
+/// What is stored with an object's bytes, and served with them. What came after the first release is optional: records of old
+/// folders do not have it.
 struct ObjectAttributes: Codable, Hashable, Sendable {
     var contentType: String?
     var contentDisposition: String?
@@ -10,10 +11,35 @@ struct ObjectAttributes: Codable, Hashable, Sendable {
     var expires: String?
     /// `x-amz-meta-…`, by the name behind that prefix, in lower case.
     var metadata: [String: String] = [:]
+    var websiteRedirectLocation: String?
+    var tags: [ObjectTag]?
+    /// nil is `STANDARD`.
+    var storageClass: String?
+    var encryption: ObjectEncryption?
 }
 
-/// An object without its bytes.
+/// How the client asked for an object to be encrypted. It is remembered and told, not done.
+struct ObjectEncryption: Codable, Hashable, Sendable {
+    /// `AES256`, `aws:kms` or `aws:kms:dsse`.
+    var algorithm: String
+    var keyID: String?
+    var context: String?
+    var bucketKey: Bool?
+
+    /// With a key of KMS, an ETag is not the MD5 of the bytes.
+    var hidesMD5: Bool { self.algorithm != "AES256" }
+}
+
+/// An object, or a delete marker, without its bytes.
 struct ObjectRecord: Codable, Sendable {
+    /// A part of a multipart upload, as it is remembered of the object that it became part of.
+    struct Part: Codable, Hashable, Sendable {
+        var number: Int
+        var size: Int64
+        /// Base64, by header name.
+        var checksums: [String: String]
+    }
+
     var key: String
     var size: Int64
     /// Without quotes.
@@ -21,13 +47,21 @@ struct ObjectRecord: Codable, Sendable {
     /// Milliseconds since 1970.
     var modified: Int64
     var attributes = ObjectAttributes()
-    /// Base64 checksums that the client sent and that were found right, by header name.
+    /// Base64 checksums of the bytes, by header name.
     var checksums: [String: String] = [:]
+    /// `COMPOSITE` for a checksum of the parts' checksums; nil is `FULL_OBJECT`.
+    var checksumType: ChecksumType?
+    var parts: [Part]?
+    /// nil is the `null` version.
+    var version: String?
+    /// Orders the versions of a key: the highest is the current one.
+    var sequence: UInt64?
+    var isDeleteMarker: Bool?
 
     var modifiedDate: Date { Date(timeIntervalSince1970: Double(self.modified) / 1000) }
 
-    /// Whether the ETag is the MD5 of the bytes, which that of a multipart upload is not.
-    var hasPlainETag: Bool { !self.etag.contains("-") }
+    /// Records of old folders have no sequence: when they were written says enough, as they are alone.
+    var order: UInt64 { self.sequence ?? UInt64(max(0, self.modified)) * 1_000_000 }
 }
 
 extension Date {

@@ -18,7 +18,8 @@ final class ObjectWriter: Sendable {
         var md5: String
         /// Hexadecimal; nil unless asked for.
         var sha256: String?
-        var checksum: String?
+        /// Base64, by header name: those that were asked for.
+        var checksums: [String: String]
     }
 
     private struct State {
@@ -26,7 +27,7 @@ final class ObjectWriter: Sendable {
         var size: Int64 = 0
         var md5 = Insecure.MD5()
         var sha256: SHA256?
-        var checksum: Checksum?
+        var checksums: [(algorithm: Checksum.Algorithm, checksum: Checksum)] = []
         var isSettled = false
     }
 
@@ -34,12 +35,12 @@ final class ObjectWriter: Sendable {
     private let synchronizes: Bool
     private let state: NIOLockedValueBox<State>
 
-    init(path: String, synchronizes: Bool, hashingSHA256: Bool, checksum: Checksum.Algorithm?) throws {
+    init(path: String, synchronizes: Bool, hashingSHA256: Bool, checksums: [Checksum.Algorithm]) throws {
         self.path = path
         self.synchronizes = synchronizes
         var state = State(descriptor: try Files.open(path, O_WRONLY | O_CREAT | O_EXCL))
         state.sha256 = hashingSHA256 ? SHA256() : nil
-        state.checksum = checksum.map(Checksum.init)
+        state.checksums = checksums.map { ($0, Checksum($0)) }
         self.state = NIOLockedValueBox(state)
     }
 
@@ -59,10 +60,23 @@ final class ObjectWriter: Sendable {
                     try Files.writeAll(bytes, to: descriptor)
                     state.md5.update(bufferPointer: bytes)
                     state.sha256?.update(bufferPointer: bytes)
-                    state.checksum?.update(bytes)
+                    for index in state.checksums.indices {
+                        state.checksums[index].checksum.update(bytes)
+                    }
                     state.size += Int64(bytes.count)
                 }
             }
+        }
+    }
+
+    /// Takes over bytes whose digests are known: they are not looked at.
+    func append(_ range: Range<Int64>, of file: ObjectFile) throws {
+        try self.state.withLockedValue { state in
+            guard let descriptor = state.descriptor else {
+                throw FileError(call: "write", errno: EBADF)
+            }
+            try file.append(range, to: descriptor)
+            state.size += Int64(range.count)
         }
     }
 
@@ -71,7 +85,9 @@ final class ObjectWriter: Sendable {
             Digests(
                 md5: SigV4.hexadecimal(state.md5.finalize()),
                 sha256: state.sha256.map { SigV4.hexadecimal($0.finalize()) },
-                checksum: state.checksum?.base64
+                checksums: Dictionary(
+                    uniqueKeysWithValues: state.checksums.map { ($0.algorithm.headerName, $0.checksum.base64) }
+                )
             )
         }
     }

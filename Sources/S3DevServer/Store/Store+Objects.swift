@@ -1,45 +1,26 @@
 import Foundation
-import S3
 import NIOConcurrencyHelpers
+import S3
 
-/// What must be true of the object that is there for a write or a delete to happen.
-struct WriteCondition: Sendable {
-    /// `If-None-Match: *`
-    var requiresNone = false
-    /// `If-Match`: an ETag, or `*` for any object.
-    var match: String?
-
-    func check(_ entry: BucketIndex.Entry?) throws {
-        let failed = S3Error(
-            .preconditionFailed,
-            status: 412,
-            message: "At least one of the pre-conditions you specified did not hold"
-        )
-        if self.requiresNone, entry != nil {
-            throw failed
-        }
-        guard let match = self.match else {
-            return
-        }
-        guard let entry else {
-            throw Store.noSuchKey()
-        }
-        guard match == "*" || ETag.unquoted(match) == entry.etag else {
-            throw failed
-        }
-    }
+/// What is to become of a written file.
+struct ObjectWrite: Sendable {
+    var bucket: String
+    var key: ObjectKey
+    var etag: String
+    var attributes = ObjectAttributes()
+    var checksums: [String: String] = [:]
+    var checksumType: ChecksumType?
+    var parts: [ObjectRecord.Part]?
+    var condition = WriteCondition()
+    /// The multipart upload that ends with this; one that somebody else ended meanwhile commits nothing.
+    var upload: UploadRecord?
 }
 
-enum ETag {
-    static func quoted(_ etag: String) -> String { "\"\(etag)\"" }
-
-    /// Clients send an ETag with its quotes or without them; S3 takes both.
-    static func unquoted(_ etag: some StringProtocol) -> String {
-        guard etag.utf8.count >= 2, etag.hasPrefix("\""), etag.hasSuffix("\"") else {
-            return String(etag)
-        }
-        return String(etag.dropFirst().dropLast())
-    }
+/// What has become of it.
+struct StoredObject: Sendable {
+    var record: ObjectRecord
+    /// The version as answers name it; nil in a bucket that never had versions.
+    var version: String?
 }
 
 extension Store {
@@ -47,90 +28,123 @@ extension Store {
         S3Error(.noSuchKey, status: 404, message: "The specified key does not exist.")
     }
 
-    func object(_ bucket: String, _ key: ObjectKey) throws -> ObjectFile {
-        try self.requireBucket(bucket)
-        do {
-            return try ObjectFile(path: self.objectPath(bucket, key))
-        } catch let error as FileError where error.isMissing {
-            throw Self.noSuchKey()
+    /// Opens an object: the current version, or the one asked for.
+    func object(_ bucket: String, _ key: ObjectKey, version: ObjectVersion? = nil) throws -> ObjectFile {
+        // Between a look at the index and the opening of the file, another object may take its place: then look again.
+        for _ in 0..<16 {
+            let (entry, shown) = try self.entry(bucket, key, version)
+            do {
+                let path = self.objectPath(bucket, key, entry.version)
+                let file = try ObjectFile(path: path, tags: entry.tags, shownVersion: shown)
+                if file.record.order == entry.order {
+                    return file
+                }
+            } catch let error as FileError where error.isMissing {
+                continue
+            }
+        }
+        throw Self.noSuchKey()
+    }
+
+    private func entry(_ bucket: String, _ key: ObjectKey, _ version: ObjectVersion?) throws -> (BucketIndex.Entry, String?) {
+        try self.state.withLockedValue { state in
+            guard let versioning = state.buckets[bucket]?.versioning else {
+                throw Self.noSuchBucket()
+            }
+            let found = version.map { state.buckets[bucket]?.version($0.id, of: key) } ?? state.buckets[bucket]?.current(key)
+            guard let entry = found else {
+                guard let version else {
+                    throw Self.noSuchKey()
+                }
+                throw Refusal(
+                    S3Error(.noSuchVersion, status: 404, message: "The specified version does not exist."),
+                    elements: [("Key", key.text), ("VersionId", version.text)]
+                )
+            }
+            let shown = versioning == .unversioned ? nil : ObjectVersion(id: entry.version).text
+            guard !entry.isDeleteMarker else {
+                throw Refusal.deleteMarker(entry, isNamed: version != nil)
+            }
+            return (entry, shown)
+        }
+    }
+
+    /// A condition as it begins: it must hold now, and what is there now is remembered.
+    func begin(_ condition: WriteCondition, _ bucket: String, _ key: ObjectKey) throws -> WriteCondition {
+        try self.state.withLockedValue { state in
+            guard state.buckets[bucket] != nil else {
+                throw Self.noSuchBucket()
+            }
+            var condition = condition
+            try condition.begin(state.buckets[bucket]?.current(key))
+            return condition
         }
     }
 
     /// Makes a written file the object of its key, in one step for whoever reads.
-    ///
-    /// - Parameter upload: the multipart upload that ends with this; one that somebody else ended meanwhile commits nothing.
-    func commit(
-        _ writer: ObjectWriter,
-        bucket: String,
-        key: ObjectKey,
-        etag: String,
-        attributes: ObjectAttributes,
-        checksums: [String: String] = [:],
-        condition: WriteCondition = WriteCondition(),
-        completing upload: UploadRecord? = nil
-    ) throws -> ObjectRecord {
+    func commit(_ writer: ObjectWriter, _ write: ObjectWrite) throws -> StoredObject {
+        let (bucket, key) = (write.bucket, write.key)
         // A hopeless write need not reach the disk; what counts is checked again under the lock.
-        try self.check(condition, bucket, key)
-        let record = ObjectRecord(
+        let (order, versioning) = try self.state.withLockedValue { state in
+            guard let versioning = state.buckets[bucket]?.versioning else {
+                throw Self.noSuchBucket()
+            }
+            try write.condition.end(state.buckets[bucket]?.current(key))
+            return (state.nextOrder(self.now()), versioning)
+        }
+        var record = ObjectRecord(
             key: key.text,
             size: writer.size,
-            etag: etag,
+            etag: write.etag,
             modified: self.now().milliseconds,
-            attributes: attributes,
-            checksums: checksums
+            attributes: write.attributes,
+            checksums: write.checksums
         )
+        record.checksumType = write.checksumType
+        record.parts = write.parts
+        record.sequence = order
+        record.version = versioning == .enabled ? ObjectVersion.makeID(order: order) : nil
         try writer.seal(record)
-        let path = self.objectPath(bucket, key)
+        let path = self.objectPath(bucket, key, record.version)
         try self.state.withLockedValue { state in
             // No copy of the index may be held here, or setting an entry would copy all of it.
             guard state.buckets[bucket] != nil else {
                 throw Self.noSuchBucket()
             }
-            if let upload, state.uploads[upload.id] == nil {
+            if let upload = write.upload, state.uploads[upload.id] == nil {
                 throw Self.noSuchUpload()
             }
-            try condition.check(state.buckets[bucket]?[key])
-            try writer.move(to: path)
-            state.buckets[bucket]?.set(BucketIndex.Entry(record), for: key)
-            if let upload {
+            try write.condition.end(state.buckets[bucket]?.current(key))
+            try self.place(writer, record, at: path, bucket, key, &state)
+            if let upload = write.upload {
                 state.uploads[upload.id] = nil
             }
         }
         try self.synchronizeParent(of: path)
-        if let upload {
+        if let upload = write.upload {
             try self.removeFolder(of: upload)
         }
-        return record
+        return StoredObject(
+            record: record,
+            version: versioning == .unversioned ? nil : ObjectVersion(id: record.version).text
+        )
     }
 
-    func check(_ condition: WriteCondition, _ bucket: String, _ key: ObjectKey) throws {
-        try self.state.withLockedValue { state in
-            guard let index = state.buckets[bucket] else {
-                throw Self.noSuchBucket()
-            }
-            try condition.check(index[key])
-        }
-    }
-
-    /// Removes an object; one that is not there is fine unless the condition wants it.
-    func delete(_ bucket: String, _ key: ObjectKey, condition: WriteCondition = WriteCondition()) throws {
-        let path = self.objectPath(bucket, key)
-        let existed = try self.state.withLockedValue { state in
-            guard state.buckets[bucket] != nil else {
-                throw Self.noSuchBucket()
-            }
-            let entry = state.buckets[bucket]?[key]
-            try condition.check(entry)
-            guard entry != nil else {
-                return false
-            }
-            // Somebody may have tidied the folder by hand: a file that is missing is gone all the same.
-            try Files.remove(path)
-            state.buckets[bucket]?.remove(key)
-            return true
-        }
-        if existed {
-            try self.synchronizeParent(of: path)
+    /// Renames a sealed file to where its version belongs. The lock is held.
+    func place(
+        _ writer: ObjectWriter,
+        _ record: ObjectRecord,
+        at path: String,
+        _ bucket: String,
+        _ key: ObjectKey,
+        _ state: inout State
+    ) throws {
+        let hadTags = state.buckets[bucket]?.version(record.version, of: key)?.tags != nil
+        try writer.move(to: path)
+        state.buckets[bucket]?.set(BucketIndex.Entry(record), for: key)
+        if hadTags {
+            // A kill before this leaves tags of an object that is gone, which the next start throws away.
+            try Files.remove("\(path).tags")
         }
     }
 
@@ -138,6 +152,15 @@ extension Store {
         // Under the lock, for the same reason: a page is short.
         try self.state.withLockedValue { state in
             guard let listing = state.buckets[bucket].map({ Listing(request, of: $0) }) else {
+                throw Self.noSuchBucket()
+            }
+            return listing
+        }
+    }
+
+    func listVersions(_ bucket: String, _ request: VersionListing.Request) throws -> VersionListing {
+        try self.state.withLockedValue { state in
+            guard let listing = state.buckets[bucket].map({ VersionListing(request, of: $0) }) else {
                 throw Self.noSuchBucket()
             }
             return listing

@@ -10,6 +10,12 @@ struct UploadRecord: Codable, Sendable {
     var key: String
     var initiated: Int64
     var attributes: ObjectAttributes
+    /// What the client said that it would send with the parts; nil leaves it to the server.
+    var checksumAlgorithm: String?
+    var checksumType: ChecksumType?
+
+    /// The checksum that the object is to have.
+    var checksum: Checksum.Algorithm { self.checksumAlgorithm.flatMap { Checksum.Algorithm(name: $0) } ?? .standard }
 
     var initiatedDate: Date { Date(timeIntervalSince1970: Double(self.initiated) / 1000) }
 }
@@ -18,7 +24,6 @@ struct UploadRecord: Codable, Sendable {
 struct UploadedPart: Sendable {
     var number: Int
     var record: ObjectRecord
-    var path: String
 }
 
 extension Store {
@@ -48,14 +53,21 @@ extension Store {
         return uploads
     }
 
-    func createUpload(bucket: String, key: ObjectKey, attributes: ObjectAttributes) throws -> UploadRecord {
+    func createUpload(
+        bucket: String,
+        key: ObjectKey,
+        attributes: ObjectAttributes,
+        checksum: (algorithm: Checksum.Algorithm, type: ChecksumType)? = nil
+    ) throws -> UploadRecord {
         let id = SigV4.hexadecimal((0..<16).map { _ in UInt8.random(in: .min ... .max) })
         let record = UploadRecord(
             id: id,
             bucket: bucket,
             key: key.text,
             initiated: self.now().milliseconds,
-            attributes: attributes
+            attributes: attributes,
+            checksumAlgorithm: checksum?.algorithm.name,
+            checksumType: checksum?.type
         )
         let temporary = self.temporaryPath()
         try Files.createDirectory(temporary)
@@ -97,8 +109,20 @@ extension Store {
         }
     }
 
-    func commitPart(_ writer: ObjectWriter, number: Int, of upload: UploadRecord, etag: String) throws -> ObjectRecord {
-        let record = ObjectRecord(key: upload.key, size: writer.size, etag: etag, modified: self.now().milliseconds)
+    func commitPart(
+        _ writer: ObjectWriter,
+        number: Int,
+        of upload: UploadRecord,
+        etag: String,
+        checksums: [String: String] = [:]
+    ) throws -> ObjectRecord {
+        let record = ObjectRecord(
+            key: upload.key,
+            size: writer.size,
+            etag: etag,
+            modified: self.now().milliseconds,
+            checksums: checksums
+        )
         try writer.seal(record)
         let path = self.uploadPath(upload.bucket, upload.id)
         try self.state.withLockedValue { state in
@@ -119,13 +143,15 @@ extension Store {
         }
     }
 
-    func parts(of upload: UploadRecord) throws -> [UploadedPart] {
+    /// A page of the parts that have arrived, and whether more follow.
+    func parts(of upload: UploadRecord, after marker: Int = 0, maximum: Int = .max) throws -> ([UploadedPart], isTruncated: Bool)
+    {
         let path = self.uploadPath(upload.bucket, upload.id)
-        return try Files.names(in: path).compactMap { Int($0) }.sorted().compactMap { number in
-            try self.part(number, of: upload).map {
-                UploadedPart(number: number, record: $0.record, path: "\(path)/\(number)")
-            }
+        let numbers = try Files.names(in: path).compactMap { Int($0) }.filter { $0 > marker }.sorted()
+        let page = try numbers.prefix(maximum).compactMap { number in
+            try self.part(number, of: upload).map { UploadedPart(number: number, record: $0.record) }
         }
+        return (page, maximum > 0 && page.count < numbers.count)
     }
 
     /// The ETag S3 gives an object of several parts: the MD5 of their MD5s, and their number.

@@ -8,8 +8,8 @@ import NIOConcurrencyHelpers
 ///     <directory>/lock                              held by the one server that uses the folder
 ///     <directory>/tmp/                              emptied at each start
 ///     <directory>/buckets/<bucket>/created          milliseconds since 1970
-///     <directory>/buckets/<bucket>/config/<name>    documents that clients put: cors, lifecycle
-///     <directory>/buckets/<bucket>/objects/ab/<SHA-256 of the key>       see ``ObjectFile``
+///     <directory>/buckets/<bucket>/config/<name>    documents that clients put: cors, lifecycle, versioning
+///     <directory>/buckets/<bucket>/objects/ab/<SHA-256 of the key>       see ``ObjectFileName`` and ``ObjectFile``
 ///     <directory>/buckets/<bucket>/uploads/<upload id>/<part number>     likewise; `upload` is the record of the whole
 ///
 /// A write becomes visible, and survives a kill, by one rename. Every method blocks: call them on the thread pool.
@@ -17,6 +17,17 @@ final class Store: Sendable {
     struct State {
         var buckets: [String: BucketIndex] = [:]
         var uploads: [String: UploadRecord] = [:]
+        private var lastOrder: UInt64 = 0
+
+        /// Later than every version that is there, whatever the clock says.
+        mutating func nextOrder(_ now: Date) -> UInt64 {
+            self.lastOrder = max(self.lastOrder + 1, UInt64(max(0, now.milliseconds)) * 1_000_000)
+            return self.lastOrder
+        }
+
+        mutating func noteOrder(_ order: UInt64) {
+            self.lastOrder = max(self.lastOrder, order)
+        }
     }
 
     let directory: String
@@ -73,9 +84,8 @@ final class Store: Sendable {
 
     func bucketPath(_ bucket: String) -> String { "\(self.directory)/buckets/\(bucket)" }
 
-    func objectPath(_ bucket: String, _ key: ObjectKey) -> String {
-        let name = key.fileName
-        return "\(self.bucketPath(bucket))/objects/\(name.prefix(2))/\(name)"
+    func objectPath(_ bucket: String, _ key: ObjectKey, _ version: String? = nil) -> String {
+        "\(self.bucketPath(bucket))/objects/\(ObjectFileName(key, version: version).path)"
     }
 
     func uploadPath(_ bucket: String, _ uploadID: String) -> String { "\(self.bucketPath(bucket))/uploads/\(uploadID)" }
@@ -96,8 +106,12 @@ final class Store: Sendable {
             }
             var index = BucketIndex(created: milliseconds)
             index.load(try self.records(of: bucket))
+            try self.loadSettings(of: bucket, into: &index)
             let uploads = try self.loadUploads(of: bucket)
             self.state.withLockedValue { state in
+                for key in index.keys {
+                    state.noteOrder(index.current(key)?.order ?? 0)
+                }
                 state.buckets[bucket] = index
                 state.uploads.merge(uploads) { $1 }
             }
@@ -108,17 +122,34 @@ final class Store: Sendable {
         var records: [(key: ObjectKey, entry: BucketIndex.Entry)] = []
         let objects = "\(self.bucketPath(bucket))/objects"
         for folder in try Files.names(in: objects) {
-            for name in try Files.names(in: "\(objects)/\(folder)") {
+            let names = try Files.names(in: "\(objects)/\(folder)")
+            let tagged = Set(names.filter { $0.hasSuffix(".tags") })
+            for name in names where !tagged.contains(name) {
                 let path = "\(objects)/\(folder)/\(name)"
-                guard let record = try? ObjectFile(path: path).record, let key = try? ObjectKey(record.key), key.fileName == name
+                guard let fileName = ObjectFileName(name), let record = try? ObjectFile(path: path).record,
+                    let key = try? ObjectKey(record.key), ObjectFileName(key, version: record.version) == fileName
                 else {
                     self.logger.warning("Left a file alone that is no object", metadata: ["path": "\(path)"])
                     continue
                 }
-                records.append((key, BucketIndex.Entry(record)))
+                var entry = BucketIndex.Entry(record)
+                if tagged.contains("\(name).tags") {
+                    entry.tags = try self.loadTags("\(path).tags", of: entry)
+                }
+                records.append((key, entry))
             }
         }
         return records
+    }
+
+    /// Tags beside an object that are of the one before it are thrown away.
+    private func loadTags(_ path: String, of entry: BucketIndex.Entry) throws -> [ObjectTag]? {
+        let record = FileManager.default.contents(atPath: path).flatMap { try? JSONDecoder().decode(TagRecord.self, from: $0) }
+        guard let record, record.order == entry.order else {
+            try Files.remove(path)
+            return nil
+        }
+        return record.tags
     }
 
     // MARK: Buckets
@@ -178,31 +209,6 @@ final class Store: Sendable {
         try Files.removeTree(temporary)
     }
 
-    // MARK: Documents of a bucket
-
-    func document(_ name: String, of bucket: String) throws -> [UInt8]? {
-        try self.requireBucket(bucket)
-        let path = "\(self.bucketPath(bucket))/config/\(name)"
-        guard let data = FileManager.default.contents(atPath: path) else {
-            return nil
-        }
-        return Array(data)
-    }
-
-    func setDocument(_ name: String, of bucket: String, to bytes: [UInt8]?) throws {
-        try self.requireBucket(bucket)
-        let path = "\(self.bucketPath(bucket))/config/\(name)"
-        guard let bytes else {
-            try Files.remove(path)
-            return
-        }
-        let temporary = self.temporaryPath()
-        try self.write(bytes, to: temporary)
-        try Files.createDirectory("\(self.bucketPath(bucket))/config")
-        try Files.move(temporary, to: path)
-        try self.synchronizeDirectory("\(self.bucketPath(bucket))/config")
-    }
-
     // MARK: Disk
 
     func write(_ bytes: [UInt8], to path: String) throws {
@@ -220,16 +226,20 @@ final class Store: Sendable {
         }
     }
 
-    func synchronizeParent(of path: String) throws {
-        try self.synchronizeDirectory(String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)]))
+    static func parent(of path: String) -> String {
+        String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)])
     }
 
-    func makeWriter(hashingSHA256: Bool = false, checksum: Checksum.Algorithm? = nil) throws -> ObjectWriter {
+    func synchronizeParent(of path: String) throws {
+        try self.synchronizeDirectory(Self.parent(of: path))
+    }
+
+    func makeWriter(hashingSHA256: Bool = false, checksums: [Checksum.Algorithm] = []) throws -> ObjectWriter {
         try ObjectWriter(
             path: self.temporaryPath(),
             synchronizes: self.synchronizes,
             hashingSHA256: hashingSHA256,
-            checksum: checksum
+            checksums: checksums
         )
     }
 }
