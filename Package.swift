@@ -53,7 +53,10 @@ let benchmarkTargets: [Target] =
     ? [
         .executableTarget(
             name: "QueueBenchmark",
-            dependencies: ["Postgres", "S3File", "S3FileWorker", argumentParser, logging, serviceLifecycle, unixSignals],
+            dependencies: [
+                "Postgres", "S3", "S3File", "S3FileWorker", argumentParser, asyncHTTPClient, logging, serviceLifecycle,
+                unixSignals,
+            ],
             path: "Benchmarks/QueueBenchmark",
             swiftSettings: swiftSettings
         )

@@ -8,7 +8,6 @@ package struct StoreTraits: Sendable {
     package var quotesCopiedETags = true
     /// The answer to CompleteMultipartUpload has the ETag.
     package var tellsCompletedETag = true
-    package var keepsVersions = true
     /// A PUT whose `x-amz-checksum-sha256` is not that of its bytes is refused.
     package var verifiesChecksums = true
     /// A request whose signature was made with another secret is refused; presigned URLs and forms are everywhere.
@@ -55,7 +54,7 @@ extension KnownStore {
             traits.capabilities.completeIfNoneMatch = true
             traits.capabilities.deleteIfMatch = true
             traits.capabilities.batchDeleteIfMatch = true
-            traits.keepsVersions = false
+            traits.capabilities.checksums = true
         }
         return traits
     }
@@ -71,7 +70,6 @@ extension StoreTraits {
         ("DeleteObject deletes only what was seen (`If-Match`)", { $0.capabilities.deleteIfMatch }),
         ("DeleteObjects does, too (`ETag`)", { $0.capabilities.batchDeleteIfMatch }),
         ("A copy keeps a CRC-64/NVME, and tells it", { $0.capabilities.checksums }),
-        ("Buckets can keep versions", { $0.keepsVersions }),
         ("The answer to CompleteMultipartUpload has an ETag", { $0.tellsCompletedETag }),
         ("Completing an aborted upload is `NoSuchUpload`", { $0.tellsAbortedUploads }),
         ("The answer to CopyObject has its ETag in quotes", { $0.quotesCopiedETags }),
