@@ -136,8 +136,7 @@ func withSite(_ body: @escaping @Sendable (TestSite) async throws -> Void) async
                     databaseURL: url,
                     bucket: TestSite.bucket,
                     endpointURL: "http://127.0.0.1:\(await server.boundPort())",
-                    accessKeyID: "s3file-dev",
-                    secretAccessKey: "s3file-dev-secret-key",
+                    credentials: .keys(accessKeyID: "s3file-dev", secretAccessKey: "s3file-dev-secret-key"),
                     secrets: [TestSite.secret]
                 )
                 let uploads = try Uploads(configuration: configuration, logger: .quiet)

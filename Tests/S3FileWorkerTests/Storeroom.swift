@@ -43,8 +43,10 @@ struct Storeroom: Sendable {
                 databaseURL: url,
                 bucket: bucket,
                 endpointURL: endpoint,
-                accessKeyID: credentials.accessKeyID,
-                secretAccessKey: credentials.secretAccessKey,
+                credentials: .keys(
+                    accessKeyID: credentials.accessKeyID,
+                    secretAccessKey: credentials.secretAccessKey
+                ),
                 secrets: [S3FileConfiguration.developmentSecret]
             )
             return try await Connections.with(configuration, logger: .quiet) { connections in
