@@ -70,7 +70,10 @@ let benchmarkTargets: [Target] =
     ? [
         .executableTarget(
             name: "QueueBenchmark",
-            dependencies: ["Postgres", "S3File", "S3FileWorker", argumentParser, logging, serviceLifecycle, unixSignals],
+            dependencies: [
+                "Postgres", "S3", "S3File", "S3FileWorker", argumentParser, asyncHTTPClient, logging, serviceLifecycle,
+                unixSignals,
+            ],
             path: "Benchmarks/QueueBenchmark",
             swiftSettings: swiftSettings
         )
@@ -262,6 +265,15 @@ let package = Package(
         .testTarget(
             name: "S3FileCommandTests",
             dependencies: ["Migrations", "Postgres", "S3FileCommand", "TestEnvironment", "S3File", logging, subprocess],
+            swiftSettings: swiftSettings
+        ),
+        // One suite for all stores that bin/test starts.
+        .testTarget(
+            name: "StoreTests",
+            dependencies: [
+                "S3", "S3File", "S3FileWorker", "Postgres", "TestEnvironment", asyncHTTPClient, logging, nioCore, nioHTTP1,
+                serviceLifecycle,
+            ],
             swiftSettings: swiftSettings
         ),
         .testTarget(

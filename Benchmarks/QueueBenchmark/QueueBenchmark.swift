@@ -9,7 +9,7 @@ struct QueueBenchmark: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "queue-benchmark",
         abstract: "Enqueues and drains uploads without moving bytes; prints a metric and a value a line.",
-        subcommands: [Enqueue.self, Bulk.self, EnqueueNowAndThen.self, Worker.self]
+        subcommands: [Enqueue.self, Bulk.self, EnqueueNowAndThen.self, Worker.self, Presign.self]
     )
 
     static var logger: Logger {

@@ -58,11 +58,11 @@ struct TestSite: Sendable {
     }
 
     /// What the browser's upload leaves behind.
-    func put(_ key: String, size: Int = 5, contentType: String = "text/plain") async throws {
+    func put(_ key: String, size: Int = 5, text: String? = nil, contentType: String = "text/plain") async throws {
         _ = try await self.connections.s3.putObject(
             bucket: Self.bucket,
             key: key,
-            body: ByteBuffer(repeating: UInt8(ascii: "x"), count: size),
+            body: text.map { ByteBuffer(string: $0) } ?? ByteBuffer(repeating: UInt8(ascii: "x"), count: size),
             attributes: S3ObjectAttributes(contentType: contentType)
         )
     }
