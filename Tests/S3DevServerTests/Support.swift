@@ -67,6 +67,7 @@ extension TestDevServer {
     func signed(
         _ method: String,
         _ path: String,
+        query: [(name: String, value: String)] = [],
         headers: [(name: String, value: String)] = [],
         payloadHash: String = SigV4.payloadHash([]),
         now: Date = Date()
@@ -74,7 +75,7 @@ extension TestDevServer {
         let headers = [(name: "host", value: "127.0.0.1:\(self.port)")] + headers
         return headers
             + SigV4.authorizationHeaders(
-                for: SigV4.Request(method: method, path: path, headers: headers, payloadHash: payloadHash),
+                for: SigV4.Request(method: method, path: path, query: query, headers: headers, payloadHash: payloadHash),
                 credentials: self.credentials,
                 region: self.configuration.region,
                 now: now
@@ -102,6 +103,20 @@ extension TestDevServer {
                 }
             }
             return answer
+        }
+    }
+
+    /// Sends text, then more when `body` has returned, and returns all that comes back until the server closes.
+    func exchange(_ text: String, then more: String, when body: @Sendable () async throws -> Void) async throws -> String {
+        try await self.connect().executeThenClose { inbound, outbound in
+            try await outbound.write(ByteBuffer(string: text))
+            try await body()
+            try await outbound.write(ByteBuffer(string: more))
+            var answer = ByteBuffer()
+            for try await buffer in inbound {
+                answer.writeImmutableBuffer(buffer)
+            }
+            return String(buffer: answer)
         }
     }
 
