@@ -242,7 +242,7 @@ struct KillTests {
     }
 
     private static func serve(_ directory: String, announcing path: String) async throws {
-        await #expect(processExitsWith: .signal(SIGKILL)) { [directory = directory, path = path] in
+        await #expect(processExitsWith: .signal(SIGKILL)) { [directory = directory as String, path = path as String] in
             let server = try S3DevServer(
                 configuration: S3DevServerConfiguration(
                     directory: directory,

@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import Crypto
 import Foundation
 import Logging
 import NIOCore
@@ -147,6 +148,10 @@ extension TestDevServer {
             return String(buffer: answer)
         }
     }
+}
+
+func contentMD5(_ bytes: [UInt8]) -> String {
+    Data(Insecure.MD5.hash(data: bytes)).base64EncodedString()
 }
 
 /// Waits until something is so, at most ten seconds.

@@ -12,7 +12,7 @@ extension FaultPlan {
         case .slowDown: S3Error(.slowDown, status: 503, message: "Please reduce your request rate.")
         case .unavailable:
             S3Error(.serviceUnavailable, status: 503, message: "Service is unable to handle request.")
-        case .internalError, .errorIn200:
+        case .internalError, .errorIn200, .loseRequest:
             S3Error(.internalError, status: 500, message: "We encountered an internal error. Please try again.")
         case .conflict where request.isConditional:
             S3Error(
