@@ -45,6 +45,7 @@ let systemPackage = Target.Dependency.product(
     package: "swift-system",
     condition: .when(platforms: [.linux])
 )
+let tracing = Target.Dependency.product(name: "Tracing", package: "swift-distributed-tracing")
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 
 /// Measures the queue through the same code as the worker. It sees `package` declarations, so it is a target of this package.
@@ -53,7 +54,10 @@ let benchmarkTargets: [Target] =
     ? [
         .executableTarget(
             name: "QueueBenchmark",
-            dependencies: ["Postgres", "S3File", "S3FileWorker", argumentParser, logging, serviceLifecycle, unixSignals],
+            dependencies: [
+                "Postgres", "S3", "S3File", "S3FileWorker", argumentParser, asyncHTTPClient, logging, serviceLifecycle,
+                unixSignals,
+            ],
             path: "Benchmarks/QueueBenchmark",
             swiftSettings: swiftSettings
         )
@@ -78,6 +82,7 @@ let package = Package(
             traits: [.defaults, "CommandLineArguments"]
         ),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -106,7 +111,8 @@ let package = Package(
         .target(
             name: "S3",
             dependencies: [
-                asyncHTTPClient, crypto, logging, nioConcurrencyHelpers, nioCore, nioFoundationCompat, nioHTTP1, nioPosix,
+                asyncHTTPClient, crypto, deque, logging, nioConcurrencyHelpers, nioCore, nioFoundationCompat, nioHTTP1, nioPosix,
+                subprocess, systemPackage, tracing,
             ],
             swiftSettings: swiftSettings
         ),
@@ -121,6 +127,7 @@ let package = Package(
                 "0003_enqueue.sql", "0003_enqueue.down.sql",
                 "0004_claim.sql", "0004_claim.down.sql",
                 "0005_settle.sql", "0005_settle.down.sql",
+                "0006_moves.sql", "0006_moves.down.sql",
                 "schema_migration.sql",
             ].map { .embedInCode($0) },
             swiftSettings: swiftSettings
@@ -241,6 +248,15 @@ let package = Package(
         .testTarget(
             name: "S3FileCommandTests",
             dependencies: ["Migrations", "Postgres", "S3FileCommand", "TestEnvironment", "S3File", logging, subprocess],
+            swiftSettings: swiftSettings
+        ),
+        // One suite for all stores that bin/test starts.
+        .testTarget(
+            name: "StoreTests",
+            dependencies: [
+                "S3", "S3File", "S3FileWorker", "Postgres", "TestEnvironment", asyncHTTPClient, logging, nioCore, nioHTTP1,
+                serviceLifecycle,
+            ],
             swiftSettings: swiftSettings
         ),
         .testTarget(

@@ -30,6 +30,7 @@ package enum Migrations {
         Version(3, "enqueue", PackageResources._003_enqueue_sql, down: PackageResources._003_enqueue_down_sql),
         Version(4, "claim", PackageResources._004_claim_sql, down: PackageResources._004_claim_down_sql),
         Version(5, "settle", PackageResources._005_settle_sql, down: PackageResources._005_settle_down_sql),
+        Version(6, "moves", PackageResources._006_moves_sql, down: PackageResources._006_moves_down_sql),
     ]
 
     /// Makes the table of what was applied, or brings it up to date.

@@ -9,7 +9,7 @@ struct QueueBenchmark: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "queue-benchmark",
         abstract: "Enqueues and drains uploads without moving bytes; prints a metric and a value a line.",
-        subcommands: [Enqueue.self, Bulk.self, EnqueueNowAndThen.self, Worker.self]
+        subcommands: [Enqueue.self, Bulk.self, EnqueueNowAndThen.self, Worker.self, Presign.self]
     )
 
     static var logger: Logger {
@@ -31,8 +31,7 @@ struct QueueBenchmark: AsyncParsableCommand {
             databaseURL: try self.databaseURL(),
             bucket: "media",
             endpointURL: "http://127.0.0.1:9",
-            accessKeyID: "benchmark",
-            secretAccessKey: "benchmark",
+            credentials: .keys(accessKeyID: "benchmark", secretAccessKey: "benchmark"),
             secrets: ["a secret of this benchmark, which signs nothing"],
             workerConcurrency: concurrency
         )

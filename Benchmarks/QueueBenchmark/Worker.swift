@@ -83,11 +83,8 @@ private final class NoWork: StoreWork {
 
     var moved: Int { self.count.load(ordering: .relaxed) }
 
-    func move(
-        _ job: Job,
-        checkLease: @escaping @Sendable () async throws -> Void,
-        progress: @escaping @Sendable (Job, Int64) async -> Void
-    ) async -> Outcome {
+    func move(_ attempt: Attempt) async -> Outcome {
+        let job = attempt.job
         if self.notes {
             // Not by `print`, which buffers: other programs wait for these lines, or this one is killed.
             FileHandle.standardOutput.write(Data("\(job.id.uuidString) \(Date().timeIntervalSince1970)\n".utf8))

@@ -17,6 +17,7 @@ struct Housekeeping: Sendable {
         await withDiscardingTaskGroup { group in
             group.addTask { await self.reap(jobsCameBack) }
             group.addTask { await self.sweep() }
+            group.addTask { await self.giveUpMoves() }
             group.addTask { await self.prune() }
         }
     }
@@ -57,8 +58,29 @@ struct Housekeeping: Sendable {
             do {
                 guard try await self.connections.queue.takeTurn("sweep", every: self.options.sweepInterval) else { continue }
                 _ = try await sweeper.sweep()
+                let configuration = self.connections.configuration
+                let limit = Date(timeIntervalSinceNow: -TimeInterval(configuration.expiry.components.seconds))
+                let strays = try await self.abandonedMoves.sweepStrays(bucket: configuration.bucket, olderThan: limit)
+                if strays > 0 { self.logger.info("Stray multipart uploads were given up", metadata: ["count": "\(strays)"]) }
             } catch {
                 self.logger.warning("A sweep failed; the next one will go on", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+
+    // MARK: Copies in parts that nobody goes on with
+
+    private var abandonedMoves: AbandonedMoves {
+        AbandonedMoves(s3: self.connections.s3, queue: self.connections.queue, logger: self.logger)
+    }
+
+    private func giveUpMoves() async {
+        while await Self.sleep(AbandonedMoves.interval) {
+            do {
+                guard try await self.connections.queue.takeTurn("moves", every: AbandonedMoves.interval) else { continue }
+                try await self.abandonedMoves.giveUp()
+            } catch {
+                self.logger.debug("Abandoned copies could not be given up", metadata: ["error": "\(error)"])
             }
         }
     }

@@ -1,3 +1,4 @@
+import Logging
 import S3
 package import S3File
 
@@ -5,16 +6,7 @@ package import S3File
 /// nothing, so that they measure all the rest as it runs in production.
 package protocol StoreWork: Sendable {
     /// Copies a job's object to its key, and says how it ended.
-    ///
-    /// - Parameters:
-    ///   - checkLease: called before each request: a worker whose lease may have run out starts none. It returns when it is certain again, and
-    ///     throws when it is lost.
-    ///   - progress: told of a long copy's bytes.
-    func move(
-        _ job: Job,
-        checkLease: @escaping @Sendable () async throws -> Void,
-        progress: @escaping @Sendable (Job, Int64) async -> Void
-    ) async -> Outcome
+    func move(_ attempt: Attempt) async -> Outcome
 
     /// Deletes the tmp objects of stored uploads, all of one bucket and at most 1,000.
     ///
@@ -26,21 +18,31 @@ package protocol StoreWork: Sendable {
 struct S3StoreWork: StoreWork {
     let s3: S3Client
     let options: WorkerPool.Options
+    let capabilities: StoreCapabilities
 
-    func move(
-        _ job: Job,
-        checkLease: @escaping @Sendable () async throws -> Void,
-        progress: @escaping @Sendable (Job, Int64) async -> Void
-    ) async -> Outcome {
-        await Mover(s3: self.s3, options: self.options, checkLease: checkLease, progress: progress).move(job)
+    init(connections: Connections, options: WorkerPool.Options, logger: Logger) {
+        self.s3 = connections.s3
+        self.options = options
+        self.capabilities = StoreCapabilities(s3: connections.s3, prefix: connections.configuration.tmpPrefix, logger: logger)
+    }
+
+    func move(_ attempt: Attempt) async -> Outcome {
+        let job = attempt.job
+        let capabilities = await self.capabilities.capabilities(from: job.tmpBucket, to: job.bucket)
+        return await Mover(s3: self.s3, options: self.options, capabilities: capabilities, attempt: attempt).move()
     }
 
     func deleteTmpObjects(_ objects: [TmpObject], bucket: String) async throws -> (gone: [TmpObject], failure: String?) {
+        // An object that was posted again since is not the one that was stored. It goes with the sweep, when its form can no longer be posted.
+        let isFenced = await self.capabilities.known(from: bucket).batchDeleteIfMatch
         let result = try await self.s3.deleteObjects(
             bucket: bucket,
-            objects.map { S3ObjectIdentifier(key: $0.key, versionID: $0.versionID) }
+            objects.map {
+                S3ObjectIdentifier(key: $0.key, versionID: $0.versionID, ifMatch: isFenced && $0.versionID == nil ? $0.etag : nil)
+            }
         )
-        let failed = Set(result.errors.map { Array($0.object.key.utf8) })
-        return (objects.filter { !failed.contains(Array($0.key.utf8)) }, result.errors.first.map { "\($0.error.code)" })
+        let failures = result.errors.filter { $0.error.code != .preconditionFailed }
+        let failed = Set(failures.map { Array($0.object.key.utf8) })
+        return (objects.filter { !failed.contains(Array($0.key.utf8)) }, failures.first.map { "\($0.error.code)" })
     }
 }

@@ -14,6 +14,7 @@ final class TmpDeletion: Sendable {
     static let concurrentRequests = 4
     /// How often, and how old, leftovers are looked for.
     static let leftoverInterval = Duration.seconds(20)
+    static let leftoverBatches = 20
 
     private struct Pending {
         /// By settles, so that the record of each can go as a whole.
@@ -94,9 +95,16 @@ final class TmpDeletion: Sendable {
     /// Deletes what an earlier process stored and did not delete.
     func deleteLeftovers(olderThan age: Duration) async {
         do {
-            let left = try await self.queue.tmpObjectsLeft(olderThan: age, batches: 20)
-            for start in stride(from: 0, to: left.count, by: Self.batchSize) {
-                await self.delete(Array(left[start..<min(start + Self.batchSize, left.count)]))
+            // Page by page behind the last, so that what cannot be deleted keeps nothing else from going.
+            var after: Int64 = 0
+            while true {
+                let left = try await self.queue.tmpObjectsLeft(olderThan: age, batches: Self.leftoverBatches, after: after)
+                guard let last = left.last?.batch else { return }
+                for start in stride(from: 0, to: left.count, by: Self.batchSize) {
+                    await self.delete(Array(left[start..<min(start + Self.batchSize, left.count)]))
+                }
+                try Task.checkCancellation()
+                after = last
             }
         } catch {
             self.logger.debug("Leftover tmp objects could not be looked up", metadata: ["error": "\(error)"])

@@ -43,8 +43,10 @@ struct Storeroom: Sendable {
                 databaseURL: url,
                 bucket: bucket,
                 endpointURL: endpoint,
-                accessKeyID: credentials.accessKeyID,
-                secretAccessKey: credentials.secretAccessKey,
+                credentials: .keys(
+                    accessKeyID: credentials.accessKeyID,
+                    secretAccessKey: credentials.secretAccessKey
+                ),
                 secrets: [S3FileConfiguration.developmentSecret]
             )
             return try await Connections.with(configuration, logger: .quiet) { connections in
@@ -54,15 +56,19 @@ struct Storeroom: Sendable {
     }
 
     /// Puts a tmp object, and enqueues the promise that a form would have brought.
-    func upload(_ text: String, key: String = "docs/\(UUID().uuidString).txt", filename: String = "a&b<c>.txt") async throws
-        -> UUID
-    {
+    func upload(
+        _ text: String,
+        key: String = "docs/\(UUID().uuidString).txt",
+        filename: String = "a&b<c>.txt",
+        attributes: S3ObjectAttributes = S3ObjectAttributes(contentType: "text/html"),
+        storage: StorageSettings? = nil
+    ) async throws -> UUID {
         let tmpKey = "tmp/s3file/f/\(UUID().uuidString)"
         let put = try await self.s3.putObject(
             bucket: self.bucket,
             key: tmpKey,
             body: ByteBuffer(string: text),
-            attributes: S3ObjectAttributes(contentType: "text/html")
+            attributes: attributes
         )
         let promise = UploadPromise(
             id: .version7(),
@@ -71,11 +77,12 @@ struct Storeroom: Sendable {
             tmpKey: tmpKey,
             filename: filename,
             size: Int64(text.utf8.count),
-            contentType: "text/html",
+            contentType: attributes.contentType ?? "application/octet-stream",
             etag: put.etag,
-            versionID: nil,
+            versionID: put.versionID,
             owner: nil,
-            requestedKey: key
+            requestedKey: key,
+            storage: storage
         )
         return try await self.queue.enqueue([promise], hold: nil)[0].id
     }
@@ -116,7 +123,50 @@ struct Storeroom: Sendable {
         return (try #require(try await self.queue.claim(worker: worker, room: 1, queues: nil, lanes: nil).first), worker)
     }
 
-    func mover(options: WorkerPool.Options = .init()) -> Mover {
-        Mover(s3: self.s3, options: options, checkLease: {}, progress: { _, _ in })
+    func attempt(
+        _ job: Job,
+        worker: Int64,
+        checkLease: @escaping @Sendable () async throws -> Void = {}
+    ) -> Attempt {
+        Attempt(job: job, worker: worker, queue: self.queue, logger: .quiet, checkLease: checkLease)
+    }
+
+    /// Claims the one job there is, and moves it.
+    func move(options: WorkerPool.Options = .init(), capabilities: S3Capabilities? = nil) async throws -> Outcome {
+        let (job, worker) = try await self.claim()
+        return try await self.move(job, worker: worker, options: options, capabilities: capabilities)
+    }
+
+    /// Moves one job as a worker does, with what the store says it honours.
+    func move(
+        _ job: Job,
+        worker: Int64,
+        options: WorkerPool.Options = .init(),
+        capabilities: S3Capabilities? = nil,
+        checkLease: @escaping @Sendable () async throws -> Void = {}
+    ) async throws -> Outcome {
+        let found =
+            if let capabilities {
+                capabilities
+            } else {
+                try await S3CapabilityProbe(client: self.s3, sourceBucket: job.tmpBucket, bucket: job.bucket, prefix: "tmp").run()
+            }
+        return await Mover(
+            s3: self.s3,
+            options: options,
+            capabilities: found,
+            attempt: self.attempt(job, worker: worker, checkLease: checkLease)
+        ).move()
+    }
+}
+
+extension S3Capabilities {
+    /// Of a store that honours whatever AWS documents, but keeps no versions.
+    static var all: S3Capabilities {
+        var all = S3Capabilities()
+        (all.copySourceIfMatch, all.partCopySourceIfMatch) = (true, true)
+        (all.copyIfNoneMatch, all.completeIfNoneMatch) = (true, true)
+        (all.deleteIfMatch, all.batchDeleteIfMatch, all.checksums) = (true, true, true)
+        return all
     }
 }

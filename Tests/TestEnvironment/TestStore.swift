@@ -63,20 +63,27 @@ package enum TestStore {
     }
 
     /// A new bucket with a random name, removed with all that is in it.
-    package static func withBucket<R: Sendable>(_ body: (S3Client, String) async throws -> R) async throws -> R {
-        try await self.withClient { client, _ in
-            let bucket = self.randomBucketName()
-            try await client.createBucket(bucket)
-            let result: Result<R, any Error>
-            do {
-                result = .success(try await body(client, bucket))
-            } catch {
-                result = .failure(error)
-            }
-            // In a task of its own, awaited, so that a cancelled test leaves nothing behind either.
-            try await Task { try await self.remove(bucket, client) }.value
-            return try result.get()
+    package static func withBucket<R: Sendable>(
+        _ configuration: S3Configuration = TestStore.configuration,
+        _ body: (S3Client, String) async throws -> R
+    ) async throws -> R {
+        try await self.withClient(configuration) { client, _ in
+            try await self.withBucket(of: client) { try await body(client, $0) }
         }
+    }
+
+    package static func withBucket<R: Sendable>(of client: S3Client, _ body: (String) async throws -> R) async throws -> R {
+        let bucket = self.randomBucketName()
+        try await client.createBucket(bucket)
+        let result: Result<R, any Error>
+        do {
+            result = .success(try await body(bucket))
+        } catch {
+            result = .failure(error)
+        }
+        // In a task of its own, awaited, so that a cancelled test leaves nothing behind either.
+        try await Task { try await self.remove(bucket, client) }.value
+        return try result.get()
     }
 
     private static func remove(_ bucket: String, _ client: S3Client) async throws {
@@ -87,6 +94,19 @@ package enum TestStore {
             if !objects.isEmpty { _ = try await client.deleteObjects(bucket: bucket, objects) }
             token = page.nextToken
         } while token != nil
-        try await client.deleteBucket(bucket)
+        do {
+            try await client.deleteBucket(bucket)
+        } catch let error as S3Error where error.code == .bucketNotEmpty {
+            // It keeps versions.
+            var marker: S3VersionListing.Marker?
+            repeat {
+                let page = try await client.listObjectVersions(bucket: bucket, after: marker)
+                for version in page.versions {
+                    try await client.deleteObject(bucket: bucket, key: version.key, versionID: version.versionID)
+                }
+                marker = page.next
+            } while marker != nil
+            try await client.deleteBucket(bucket)
+        }
     }
 }

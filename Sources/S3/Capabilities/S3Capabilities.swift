@@ -14,7 +14,7 @@ package struct S3Capabilities: Sendable, Hashable {
     package var deleteIfMatch = false
     /// An ETag in DeleteObjects.
     package var batchDeleteIfMatch = false
-    /// The source's bucket keeps versions: one that was verified stays what it is.
+    /// The source's bucket keeps versions, and copies the one that is asked for: one that was verified stays what it is.
     package var sourceVersions = false
     /// A copy's CRC-64/NVME is kept, and told when asked for.
     package var checksums = false

@@ -43,7 +43,6 @@ package struct S3CapabilityProbe: Sendable {
     private func probe() async throws -> S3Capabilities {
         var capabilities = S3Capabilities()
         let put = try await self.client.putObject(bucket: self.sourceBucket, key: self.source, body: ByteBuffer(string: "s3file"))
-        capabilities.sourceVersions = put.versionID.map { $0 != "null" } ?? false
         var request = S3CopyRequest(sourceBucket: self.sourceBucket, sourceKey: self.source, bucket: self.bucket, key: self.copy)
 
         request.sourceIfMatch = Self.otherETag
@@ -54,6 +53,13 @@ package struct S3CapabilityProbe: Sendable {
         request.ifNoneMatch = true
         capabilities.copyIfNoneMatch = try await self.isRefused { [request] in _ = try await self.client.copyObject(request) }
         request.ifNoneMatch = false
+        if let versionID = put.versionID, versionID != "null" {
+            _ = try await self.client.putObject(bucket: self.sourceBucket, key: self.source, body: ByteBuffer(string: "replaced"))
+            var ofVersion = request
+            ofVersion.sourceVersionID = versionID
+            let copied = try await self.client.copyObject(ofVersion)
+            capabilities.sourceVersions = S3ObjectHead.isSameETag(copied.etag, put.etag)
+        }
         // A store that overwrote it just now may have lost it, too, so it is asked for what is there.
         let head = try? await self.client.headObject(bucket: self.bucket, key: self.copy, checksum: true)
         capabilities.checksums = head?.checksum != nil

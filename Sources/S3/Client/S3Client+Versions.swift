@@ -40,7 +40,8 @@ extension S3Client {
             func decoded(_ text: String) -> String? { isEncoded ? URIEncoding.decodeText(text, plusIsSpace: true) : text }
             var listing = S3VersionListing(versions: [], next: nil)
             for element in document.children where element.name == "Version" || element.name == "DeleteMarker" {
-                guard let key = element["Key"].flatMap({ decoded($0.text) }), !key.isEmpty, let version = element["VersionId"]?.text
+                guard let key = element["Key"].flatMap({ decoded($0.text) }), !key.isEmpty,
+                    let version = element["VersionId"]?.text
                 else { throw Self.missing("version's key or id", response, sent) }
                 listing.versions.append(S3ObjectIdentifier(key: key, versionID: version))
             }

@@ -10,6 +10,10 @@ public struct AcceptedType: Sendable, Hashable, CustomStringConvertible {
 
     private let rule: Rule
 
+    private init(rule: Rule) {
+        self.rule = rule
+    }
+
     /// Any image.
     public static let image = AcceptedType(rule: .family("image/"))
     /// Any video.
@@ -57,6 +61,54 @@ public struct AcceptedType: Sendable, Hashable, CustomStringConvertible {
         case .fileExtension(let suffix): filename.lowercased().hasSuffix(suffix) && filename.utf8.count > suffix.utf8.count
         }
     }
+
+    /// Whether a file whose bytes were looked at is wanted: of a type on the list, or with an extension on it that its bytes do not belie.
+    package func matches(contentType: String, bytes: [UInt8], filename: String) -> Bool {
+        guard self.matches(contentType: contentType, filename: filename) else { return false }
+        guard case .fileExtension(let suffix) = self.rule, let usual = Self.usualTypes[suffix], !bytes.isEmpty else {
+            return true
+        }
+        return ContentType.told(by: bytes, declared: usual) == usual
+    }
+
+    /// An entry as HTML's `accept` attribute has it; `nil` when it is neither a type nor an extension.
+    init?(entry text: String) {
+        let lowered = text.lowercased()
+        guard lowered.utf8.count <= 127, lowered.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: ",") }) else {
+            return nil
+        }
+        let slashes = lowered.split(separator: "/", omittingEmptySubsequences: false)
+        if lowered.hasPrefix("."), lowered.utf8.count > 1, slashes.count == 1 {
+            self.rule = .fileExtension(lowered)
+        } else if slashes.count == 2, !slashes[0].isEmpty, !slashes[1].isEmpty {
+            self.rule = slashes[1] == "*" ? .family(slashes[0] + "/") : .exact(lowered)
+        } else {
+            return nil
+        }
+    }
+
+    /// Whether a list as HTML's `accept` attribute has it admits a file. An entry that is no type and no extension admits nothing.
+    package static func list(_ entries: [String], accepts type: String, bytes: [UInt8], filename: String) -> Bool {
+        entries.contains { entry in
+            AcceptedType(entry: entry)?.matches(contentType: type, bytes: bytes, filename: filename) == true
+        }
+    }
+
+    /// What files with an extension are, where their bytes can tell.
+    private static let usualTypes = [
+        ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif", ".webp": "image/webp",
+        ".bmp": "image/bmp",
+        ".tif": "image/tiff", ".tiff": "image/tiff", ".heic": "image/heic", ".avif": "image/avif", ".psd": "image/x-photoshop",
+        ".mp3": "audio/mpeg", ".wav": "audio/wav", ".flac": "audio/flac", ".ogg": "audio/ogg", ".mp4": "video/mp4",
+        ".mov": "video/quicktime", ".webm": "video/webm", ".avi": "video/x-msvideo", ".pdf": "application/pdf",
+        ".zip": "application/zip",
+        ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        ".pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+        ".gz": "application/gzip", ".7z": "application/x-7z-compressed", ".rar": "application/x-rar-compressed",
+        ".txt": "text/plain",
+        ".csv": "text/csv", ".json": "application/json",
+    ]
 
     /// What a POST policy can say of a list: exact for one type, a prefix for one family, otherwise anything, and the server re-checks.
     package enum PolicyCondition: Equatable {

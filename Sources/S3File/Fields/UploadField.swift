@@ -18,6 +18,8 @@ public struct UploadField: Sendable {
     public let maximumCount: Int
     /// Whether a form without a file is refused.
     public let required: Bool
+    /// How its files are stored.
+    public let storage: StorageSettings
 
     /// S3 takes no more than this in one POST: 5 GB.
     /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html>
@@ -32,13 +34,15 @@ public struct UploadField: Sendable {
     ///   - maximumSize: the most bytes of one file, at most 5 GB.
     ///   - maximumCount: the most files of one form post, 1 to 100.
     ///   - required: whether a form without a file is refused.
+    ///   - storage: headers, tags, encryption and class of its files; all of it is the bucket's matter by default.
     public init(
         _ name: String,
         uploadTo: UploadTo,
         accept: [AcceptedType] = [],
         maximumSize: ByteCount,
         maximumCount: Int = 1,
-        required: Bool = false
+        required: Bool = false,
+        storage: StorageSettings = StorageSettings()
     ) {
         precondition(
             (1...64).contains(name.utf8.count) && name != "s3file"
@@ -63,6 +67,7 @@ public struct UploadField: Sendable {
         self.maximumSize = maximumSize
         self.maximumCount = maximumCount
         self.required = required
+        self.storage = storage
     }
 
     /// HTML's `accept` attribute; empty when anything is accepted.
@@ -70,7 +75,8 @@ public struct UploadField: Sendable {
         self.accept.map(\.description).joined(separator: ",")
     }
 
-    package func accepts(contentType: String, filename: String) -> Bool {
-        self.accept.isEmpty || self.accept.contains { $0.matches(contentType: contentType, filename: filename) }
+    /// - Parameter bytes: the first ones of the file.
+    package func accepts(contentType: String, bytes: [UInt8], filename: String) -> Bool {
+        self.accept.isEmpty || self.accept.contains { $0.matches(contentType: contentType, bytes: bytes, filename: filename) }
     }
 }

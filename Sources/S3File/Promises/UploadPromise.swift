@@ -25,8 +25,12 @@ public struct UploadPromise: Sendable, Identifiable, Equatable {
     public let versionID: String?
     /// Whose it is, as the app says.
     public let owner: String?
+    /// Where the file shall be stored.
+    public let bucket: String
     /// The key it asks for. The record's ``Upload/key`` is the final one: if this one is taken, a suffix is added.
     public let requestedKey: String
+    /// How it shall be stored, when the field says so.
+    public let storage: StorageSettings?
 
     package init(
         id: UUID,
@@ -39,7 +43,9 @@ public struct UploadPromise: Sendable, Identifiable, Equatable {
         etag: String,
         versionID: String?,
         owner: String?,
-        requestedKey: String
+        bucket: String? = nil,
+        requestedKey: String,
+        storage: StorageSettings? = nil
     ) {
         self.id = id
         self.field = field
@@ -51,6 +57,8 @@ public struct UploadPromise: Sendable, Identifiable, Equatable {
         self.etag = etag
         self.versionID = versionID
         self.owner = owner
+        self.bucket = bucket ?? tmpBucket
         self.requestedKey = requestedKey
+        self.storage = storage
     }
 }

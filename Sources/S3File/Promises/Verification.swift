@@ -1,4 +1,5 @@
 package import Foundation
+import NIOCore
 import S3
 
 /// Turns a posted form into promises: ticket, key, then the object itself in S3.
@@ -159,8 +160,9 @@ package struct Verification: Sendable {
             UploadError(code, field: field.name, filename: file.filename, message: message, underlying: underlying)
         }
         let head: S3ObjectHead
+        let bytes: [UInt8]
         do {
-            head = try await self.s3.headObject(bucket: self.bucket, key: file.key)
+            (head, bytes) = try await self.look(at: file.key)
         } catch let error as S3Error where error.code == .noSuchKey {
             if let promise = try await existing(file.key) { return promise }
             throw refusal(.missingObject, "\"\(file.filename)\" did not arrive. Choose it again and send the form.")
@@ -183,8 +185,9 @@ package struct Verification: Sendable {
                 "\"\(file.filename)\" is too large: \(ByteCount(bytes: head.size)), and the limit is \(field.maximumSize). Choose a smaller file."
             )
         }
-        let contentType = head.contentType ?? "application/octet-stream"
-        guard contentType.utf8.count <= 255, field.accepts(contentType: contentType, filename: file.filename) else {
+        let declared = head.contentType ?? "application/octet-stream"
+        let contentType = ContentType.told(by: bytes, declared: declared)
+        guard declared.utf8.count <= 255, field.accepts(contentType: contentType, bytes: bytes, filename: file.filename) else {
             throw refusal(
                 .wrongType,
                 "\"\(file.filename)\" is not of an accepted type (\(field.acceptAttribute)). Choose another file."
@@ -212,8 +215,30 @@ package struct Verification: Sendable {
             etag: head.etag,
             versionID: head.versionID,
             owner: subject,
-            requestedKey: try await self.freeKey(key)
+            requestedKey: try await self.freeKey(key),
+            storage: field.storage == StorageSettings() ? nil : field.storage
         )
+    }
+
+    /// What S3 says of an object, and its first bytes: one request, since the answer to a read says all that the one to HEAD does.
+    private func look(at key: String) async throws -> (head: S3ObjectHead, bytes: [UInt8]) {
+        do {
+            let object = try await self.s3.getObject(
+                bucket: self.bucket,
+                key: key,
+                range: 0...Int64(ContentType.sniffedBytes - 1)
+            )
+            var bytes: [UInt8] = []
+            for try await buffer in object {
+                bytes += buffer.readableBytesView.prefix(ContentType.sniffedBytes - bytes.count)
+                // A store that does not know ranges would go on to the end.
+                if bytes.count == ContentType.sniffedBytes { break }
+            }
+            return (object.head, bytes)
+        } catch let error as S3Error where error.code == .invalidRange {
+            // There is no range of an empty object.
+            return (try await self.s3.headObject(bucket: self.bucket, key: key), [])
+        }
     }
 
     /// The key, or another near it when an object lies there that no upload of ours reserved: nothing is overwritten. Between uploads the

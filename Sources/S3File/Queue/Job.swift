@@ -16,6 +16,8 @@ package struct Job: Sendable, Equatable {
     package var versionID: String?
     package var bucket: String
     package var key: String
+    /// How it shall be stored, when the app said so.
+    package var storage: StorageSettings?
     /// Its place in the queue when it was claimed.
     package var place: Lane
     /// Whether it came from a fair queue, which has no lanes.
@@ -34,6 +36,7 @@ package struct Job: Sendable, Equatable {
         versionID: String?,
         bucket: String,
         key: String,
+        storage: StorageSettings? = nil,
         place: Lane,
         isFair: Bool = false
     ) {
@@ -49,6 +52,7 @@ package struct Job: Sendable, Equatable {
         self.versionID = versionID
         self.bucket = bucket
         self.key = key
+        self.storage = storage
         self.place = place
         self.isFair = isFair
     }

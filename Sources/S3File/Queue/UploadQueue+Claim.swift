@@ -68,6 +68,10 @@ extension Job {
             versionID: try row["version_id", String?.self],
             bucket: try row["bucket", String.self],
             key: try row["key", String.self],
+            // The column's domain lets nothing else in than what this reads.
+            storage: try row["storage", String?.self].map {
+                try JSONDecoder().decode(StorageSettings.self, from: Data($0.utf8))
+            },
             place: Lane(
                 queue: try row["queue", String.self],
                 priority: try row["priority", Int16.self],

@@ -17,11 +17,15 @@ extension UploadQueue {
         placement: QueuePlacement = QueuePlacement()
     ) async throws -> [Upload] {
         guard let first = promises.first else { return [] }
+        let storage = try Self.storageStatements(promises)
         let rows =
-            if promises.count == 1 {
+            if promises.count == 1, storage.isEmpty {
                 try await self.client.query(Self.enqueueStatement(first, hold, metadata, placement))
+            } else if promises.count == 1 {
+                // One transaction, so that no worker sees the one without the other.
+                try await self.client.pipeline([Self.enqueueStatement(first, hold, metadata, placement)] + storage)[0]
             } else {
-                try await self.enqueueMany(promises, hold, metadata, placement)
+                try await self.enqueueMany(promises, hold, metadata, placement, storage)
             }
         var enqueued: [(id: UUID, key: String, isNew: Bool)] = Array(repeating: (first.id, "", false), count: promises.count)
         for row in rows {
@@ -45,13 +49,13 @@ extension UploadQueue {
         _ promises: [UploadPromise],
         _ hold: Duration?,
         _ metadata: String?,
-        _ placement: QueuePlacement
+        _ placement: QueuePlacement,
+        _ storage: [SQL]
     ) async throws -> PostgresRows {
         do {
-            return try await self.client.query(
-                """
+            let enqueue: SQL = """
                 select *, now() as now from s3file.enqueue_many(
-                    buckets => \(promises.map(\.tmpBucket)), tmp_keys => \(promises.map(\.tmpKey)), etags => \(promises.map(\.etag)),
+                    buckets => \(promises.map(\.bucket)), tmp_keys => \(promises.map(\.tmpKey)), etags => \(promises.map(\.etag)),
                     sizes => \(promises.map(\.size)), keys => \(promises.map(\.requestedKey)),
                     content_types => \(promises.map(\.contentType)), filenames => \(promises.map(\.filename)),
                     fields => \(promises.map(\.field)), owners => \(promises.map(\.owner)), upload_ids => \(promises.map(\.id)),
@@ -60,13 +64,23 @@ extension UploadQueue {
                     metadata => array_fill(coalesce(\(metadata)::jsonb, '{}'), array[\(Int32(promises.count))]),
                     queue => \(placement.queue), priority => \(placement.priority), max_attempts => \(placement.maxAttempts))
                 """
-            )
+            return try await self.client.pipeline([enqueue] + storage)[0]
         } catch let error as PostgresError where error.sqlState.map(Self.refusals.contains) == true {
             // Again one by one, in one transaction, so that the error says which of them was refused.
             _ = try await self.client.pipeline(
                 Self.inEnqueueOrder(promises).map { Self.enqueueStatement($0, hold, metadata, placement) }
             )
             throw error
+        }
+    }
+
+    /// How they shall be stored, those alike in one statement. An upload that was enqueued before has another id, and stays as it is.
+    private static func storageStatements(_ promises: [UploadPromise]) throws -> [SQL] {
+        let encoder = JSONEncoder()
+        return try Dictionary(grouping: promises, by: \.storage).compactMap { storage, promises in
+            guard let storage, storage != StorageSettings() else { return nil }
+            let json = JSON(String(decoding: try encoder.encode(storage), as: UTF8.self))
+            return "select s3file.store_as(upload_ids => \(promises.map(\.id)), storage => \(json))"
         }
     }
 
@@ -81,7 +95,7 @@ extension UploadQueue {
     ) -> SQL {
         """
         select *, now() as now from s3file.enqueue(
-            bucket => \(promise.tmpBucket), tmp_key => \(promise.tmpKey), etag => \(promise.etag), size => \(promise.size),
+            bucket => \(promise.bucket), tmp_key => \(promise.tmpKey), etag => \(promise.etag), size => \(promise.size),
             key => \(promise.requestedKey), content_type => \(promise.contentType), filename => \(promise.filename),
             field => \(promise.field), owner => \(promise.owner), upload_id => \(promise.id), version_id => \(promise.versionID),
             tmp_bucket => \(promise.tmpBucket), run_at => now() + make_interval(secs => \(hold.map(Self.seconds))),

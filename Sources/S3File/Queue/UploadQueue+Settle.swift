@@ -4,7 +4,11 @@ import Postgres
 /// How an attempt ended.
 package enum Outcome: Sendable, Equatable {
     /// The object is at its key; S3 said so with an ETag.
-    case stored(etag: String, versionID: String?)
+    ///
+    /// - Parameters:
+    ///   - guarantee: what proved that the bytes are the verified ones.
+    ///   - contentType: what the object got, when that is not what was declared.
+    case stored(etag: String, versionID: String?, guarantee: Guarantee? = nil, contentType: String? = nil)
     /// Another attempt may help, after `delay` or the queue's own backoff.
     case retry(code: String, message: String, delay: Duration?)
     /// The store refuses this worker, whatever the file: credentials, rights, or the bucket itself. The file waits until somebody has mended
@@ -41,7 +45,9 @@ extension UploadQueue {
             select * from s3file.settle(
                 worker => \(worker), upload_ids => \(outcomes.map(\.job.id)), attempts => \(outcomes.map(\.job.attempt)),
                 outcomes => \(entries.map(\.outcome)), delays => \(entries.map(\.delay)), codes => \(entries.map(\.code)),
-                messages => \(entries.map(\.message)), etags => \(entries.map(\.etag)), version_ids => \(entries.map(\.versionID)))
+                messages => \(entries.map(\.message)), etags => \(entries.map(\.etag)), version_ids => \(entries.map(\.versionID)),
+                guarantees => \(entries.map(\.guarantee)),
+                content_types => \(entries.contains { $0.contentType != nil } ? entries.map(\.contentType) : nil))
             """
     }
 
@@ -65,12 +71,15 @@ extension UploadQueue {
         var message: String?
         var etag: String?
         var versionID: String?
+        var guarantee: String?
+        var contentType: String?
 
         init(_ outcome: Outcome) {
             switch outcome {
-            case .stored(let etag, let versionID):
+            case .stored(let etag, let versionID, let guarantee, let contentType):
                 self.outcome = "stored"
                 (self.etag, self.versionID) = (etag, versionID)
+                (self.guarantee, self.contentType) = (guarantee?.rawValue, contentType)
             case .retry(let code, let message, let delay):
                 self.outcome = "retry"
                 (self.code, self.message, self.delay) = (code, message, delay.map(UploadQueue.seconds))

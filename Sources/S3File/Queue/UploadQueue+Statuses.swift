@@ -97,7 +97,7 @@ extension Upload {
             filename: promise.filename,
             size: promise.size,
             contentType: promise.contentType,
-            bucket: promise.tmpBucket,
+            bucket: promise.bucket,
             key: key,
             attempt: 0,
             maxAttempts: Int(maxAttempts),

@@ -7,6 +7,8 @@ package struct TmpObject: Sendable, Hashable {
     package var bucket: String
     package var key: String
     package var versionID: String?
+    /// As verified.
+    package var etag: String
     /// The batch in `s3file.tmp_deletion` that it waits in.
     package var batch: Int64
 }
@@ -14,23 +16,29 @@ package struct TmpObject: Sendable, Hashable {
 extension Job {
     /// What is to be deleted once this job is stored.
     package func tmpObject(batch: Int64) -> TmpObject {
-        TmpObject(id: self.id, bucket: self.tmpBucket, key: self.tmpKey, versionID: self.versionID, batch: batch)
+        TmpObject(id: self.id, bucket: self.tmpBucket, key: self.tmpKey, versionID: self.versionID, etag: self.etag, batch: batch)
     }
 }
 
 extension UploadQueue {
     /// Tmp objects that a crash left behind: stored for longer than `age`, and not noted as deleted.
     ///
-    /// - Parameter batches: of how many settles at most; each stored at most ``largestClaim``.
-    package func tmpObjectsLeft(olderThan age: Duration, batches: Int) async throws -> [TmpObject] {
+    /// - Parameters:
+    ///   - batches: of how many settles at most; each stored at most ``largestClaim``.
+    ///   - after: the last ``TmpObject/batch`` of the page before.
+    package func tmpObjectsLeft(olderThan age: Duration, batches: Int, after: Int64 = 0) async throws -> [TmpObject] {
         try await self.client.query(
-            "select * from s3file.tmp_left(age => make_interval(secs => \(Self.seconds(age))), batches => \(Int32(batches)))"
+            """
+            select * from s3file.tmp_left(
+                age => make_interval(secs => \(Self.seconds(age))), batches => \(Int32(batches)), after => \(after))
+            """
         ).map { row in
             TmpObject(
                 id: try row["id", UUID.self],
                 bucket: try row["tmp_bucket", String.self],
                 key: try row["tmp_key", String.self],
                 versionID: try row["version_id", String?.self],
+                etag: try row["etag", String.self],
                 batch: try row["tmp_deletion", Int64.self]
             )
         }

@@ -1,27 +1,31 @@
 import Foundation
+import NIOCore
 import S3
 import S3File
 
 /// Copies one verified tmp object to its reserved key, exactly once, and says how it ended. Deleting the tmp object is not its business:
 /// that comes after the record says stored.
 ///
-/// Three fences keep other bytes out: the copy carries the verified ETag as a source condition; where a store ignores that condition, the
-/// ETag of the copy itself shows it; and the destination carries the upload's id, so that a repeated attempt recognises its own work and
-/// nobody else's is overwritten.
+/// Other bytes are kept out by ``SourceProof``. The destination carries the upload's id, so that a repeated attempt recognises its own work,
+/// and nobody else's is overwritten.
 struct Mover: Sendable {
     /// The stamp on every stored object: `x-amz-meta-s3file-upload`.
     static let stamp = "s3file-upload"
 
     let s3: S3Client
     let options: WorkerPool.Options
-    /// Called before each request: a worker whose lease may have run out starts none. Returns when it is certain again; throws when it is lost.
-    let checkLease: @Sendable () async throws -> Void
-    let progress: @Sendable (Job, Int64) async -> Void
+    let capabilities: S3Capabilities
+    let attempt: Attempt
+
+    private var job: Job { self.attempt.job }
+    private var isInParts: Bool { self.job.size > self.options.copyLimit }
 
     /// Never throws: whatever happens is an outcome that the queue records.
-    func move(_ job: Job) async -> Outcome {
+    func move() async -> Outcome {
         do {
-            return try await self.attempt(job)
+            return try await self.copy()
+        } catch let ended as Ended {
+            return ended.outcome
         } catch is CancellationError {
             return .givenBack
         } catch is LeaseLost {
@@ -33,102 +37,167 @@ struct Mover: Sendable {
         }
     }
 
-    private func attempt(_ job: Job) async throws -> Outcome {
-        if let done = try await self.lookUpDestination(job) { return done }
-        try await self.checkLease()
-        let copied: (etag: String, versionID: String?)
+    private func copy() async throws -> Outcome {
+        // The first attempt needs no look where the store itself overwrites nothing.
+        let isFenced = self.isInParts ? self.capabilities.completeIfNoneMatch : self.capabilities.copyIfNoneMatch
+        if self.job.attempt > 1 || !isFenced, let found = try await self.lookUpDestination(inParts: self.isInParts),
+            found != .unproved
+        {
+            return found
+        }
         do {
-            if job.size > self.options.copyLimit {
-                copied = try await MultipartMove(mover: self, job: job).run()
-            } else {
-                let copy = try await self.s3.copyObject(self.copyRequest(for: job))
-                copied = (copy.etag, copy.versionID)
-            }
+            return try await self.copy(inParts: self.isInParts)
+        } catch let error as S3Error where error.code == .entityTooLarge && !self.isInParts {
+            // A store with a lower limit than we were told.
+            return try await self.copy(inParts: true)
+        }
+    }
+
+    private func copy(inParts: Bool) async throws -> Outcome {
+        let proof = SourceProof(s3: self.s3, job: self.job, capabilities: self.capabilities, inParts: inParts)
+        let content: StoredContent
+        let copied: Copied
+        do {
+            content = try await self.content()
+            copied =
+                if inParts {
+                    try await MultipartMove(mover: self, proof: proof, request: self.request(content)).run()
+                } else {
+                    try await self.copyWhole(self.request(content), proof)
+                }
         } catch let error as S3Error {
             switch error.code {
             case .preconditionFailed, .notModified:
                 // Either the tmp object changed or somebody was at the destination first: the destination tells which.
-                return try await self.lookUpDestination(job) ?? Self.sourceChanged
-            case .noSuchKey, .notFound:
-                return try await self.lookUpDestination(job) ?? Self.sourceMissing
+                return try await self.lookUpDestination(inParts: inParts) ?? .sourceChanged
+            case .noSuchKey, .notFound, .noSuchVersion:
+                return try await self.lookUpDestination(inParts: inParts) ?? .sourceMissing
+            case .noSuchUpload:
+                // Completed by somebody, or given up; the next attempt begins a new one.
+                let again = Outcome.retry(code: error.code.rawValue, message: error.message, delay: .seconds(1))
+                return try await self.lookUpDestination(inParts: inParts) ?? again
             case _ where error.isOutcomeUnknown:
-                return try await self.lookUpDestination(job) ?? Self.outcome(of: error)
+                return try await self.lookUpDestination(inParts: inParts) ?? Self.outcome(of: error)
             default:
                 throw error
             }
         }
-        return try await self.confirm(etag: copied.etag, versionID: copied.versionID, of: job)
+        return try await self.confirm(copied, proof, contentType: content.changedType)
     }
 
-    /// A copy keeps the ETag of an object that was posted in one piece, so an equal ETag proves the bytes. An unequal one proves nothing
-    /// (multipart, KMS): then the source must still be the verified object, or else the copy is not kept.
-    private func confirm(etag: String, versionID: String?, of job: Job) async throws -> Outcome {
-        if S3ObjectHead.isSameETag(etag, job.etag) { return .stored(etag: etag, versionID: versionID) }
-        try await self.checkLease()
+    /// A copy that the store said is made.
+    struct Copied: Sendable {
+        var etag: String
+        var versionID: String?
+        var checksum: String?
+        /// The source before, where its guarantee does not stand by itself.
+        var before: S3ObjectHead?
+    }
+
+    private func copyWhole(_ request: S3CopyRequest, _ proof: SourceProof) async throws -> Copied {
+        let before = proof.standing == nil ? try await proof.source() : nil
+        try await self.attempt.checkLease()
+        let copy = try await self.s3.copyObject(request)
+        return Copied(etag: copy.etag, versionID: copy.versionID, before: before)
+    }
+
+    /// Stored, if the copy is proved; otherwise it does not stay.
+    private func confirm(_ copied: Copied, _ proof: SourceProof, contentType: String?) async throws -> Outcome {
+        let verdict: Outcome
         do {
-            let source = try await self.s3.headObject(bucket: job.tmpBucket, key: job.tmpKey, versionID: job.versionID)
-            if S3ObjectHead.isSameETag(source.etag, job.etag), source.size == job.size {
-                return .stored(etag: etag, versionID: versionID)
+            if let guarantee = try await proof.guarantee(
+                copyETag: copied.etag,
+                checksum: copied.checksum,
+                before: copied.before
+            ) {
+                return .stored(etag: copied.etag, versionID: copied.versionID, guarantee: guarantee, contentType: contentType)
             }
-        } catch let error as S3Error where error.code == .noSuchKey || error.code == .notFound {
-            // Gone: then nothing vouches for what was copied.
+            verdict = .unproved
+        } catch let ended as Ended {
+            verdict = ended.outcome
         }
-        try await self.checkLease()
-        try await self.s3.deleteObject(bucket: job.bucket, key: job.key, versionID: versionID)
-        return Self.sourceChanged
+        try await self.removeCopy(etag: copied.etag, versionID: copied.versionID)
+        return verdict
+    }
+
+    private func removeCopy(etag: String, versionID: String?) async throws {
+        try await self.attempt.checkLease()
+        do {
+            try await self.s3.deleteObject(
+                bucket: self.job.bucket,
+                key: self.job.key,
+                versionID: versionID,
+                ifMatch: self.capabilities.deleteIfMatch && versionID == nil ? etag : nil
+            )
+        } catch let error as S3Error where error.code == .preconditionFailed {
+            // Another object lies there by now; ours is gone.
+        }
     }
 
     /// What lies at the destination: our own work, somebody else's object, or nothing (`nil`).
-    func lookUpDestination(_ job: Job) async throws -> Outcome? {
-        try await self.checkLease()
+    private func lookUpDestination(inParts: Bool) async throws -> Outcome? {
         let head: S3ObjectHead
         do {
-            head = try await self.s3.headObject(bucket: job.bucket, key: job.key)
+            head = try await self.s3.headObject(bucket: self.job.bucket, key: self.job.key)
         } catch let error as S3Error where error.code == .noSuchKey || error.code == .notFound {
             return nil
         }
-        guard head.metadata[Self.stamp] == job.id.uuidString.lowercased() else {
-            return .failed(
-                code: "destination_exists",
-                message:
-                    "Another object lies at the destination key, and nothing is overwritten. Remove it, or upload the file again."
-            )
+        guard head.metadata[Self.stamp] == self.job.id.uuidString.lowercased() else { return .destinationExists }
+        // Ours, from an attempt whose answer was lost; but only the verified bytes count, and what it saw before its copy is not known.
+        let proof = SourceProof(s3: self.s3, job: self.job, capabilities: self.capabilities, inParts: inParts)
+        if head.size == self.job.size, let guarantee = try await proof.guarantee(copyETag: head.etag, before: nil) {
+            return .stored(etag: head.etag, versionID: head.versionID, guarantee: guarantee, contentType: self.changedType(head))
         }
-        // Ours, from an attempt whose answer was lost; but only the verified bytes count.
-        if S3ObjectHead.isSameETag(head.etag, job.etag) || (job.size > self.options.copyLimit && head.size == job.size) {
-            return .stored(etag: head.etag, versionID: head.versionID)
-        }
-        return try await self.confirm(etag: head.etag, versionID: head.versionID, of: job)
+        try await self.removeCopy(etag: head.etag, versionID: head.versionID)
+        return .unproved
     }
 
-    func copyRequest(for job: Job) -> S3CopyRequest {
-        let content = StoredContent(declaredType: job.contentType, filename: job.filename)
-        return S3CopyRequest(
-            sourceBucket: job.tmpBucket,
-            sourceKey: job.tmpKey,
-            sourceVersionID: job.versionID,
-            sourceIfMatch: job.etag,
-            bucket: job.bucket,
-            key: job.key,
-            attributes: S3ObjectAttributes(
-                contentType: content.contentType,
-                contentDisposition: content.contentDisposition,
-                metadata: [Self.stamp: job.id.uuidString.lowercased()]
+    /// The type that a stored object has, if it is not the one that was declared for it.
+    private func changedType(_ head: S3ObjectHead) -> String? {
+        let declared = StoredContent(type: self.job.contentType, filename: self.job.filename)
+        return head.contentType == declared.contentType ? nil : head.contentType
+    }
+
+    /// What the object will be served as. The first bytes are asked where the app said what is accepted.
+    private func content() async throws -> StoredContent {
+        guard let accept = self.job.storage?.accept, !accept.isEmpty else {
+            return StoredContent(type: self.job.contentType, filename: self.job.filename)
+        }
+        var bytes: [UInt8] = []
+        if self.job.size > 0 {
+            let body = try await self.s3.getObject(
+                bucket: self.job.tmpBucket,
+                key: self.job.tmpKey,
+                versionID: self.job.versionID,
+                range: 0...(min(self.job.size, Int64(ContentType.sniffedBytes)) - 1),
+                ifMatch: self.job.etag
+            )
+            for try await buffer in body { bytes += buffer.readableBytesView }
+        }
+        let type = ContentType.told(by: bytes, declared: self.job.contentType)
+        guard AcceptedType.list(accept, accepts: type, bytes: bytes, filename: self.job.filename) else {
+            throw Ended(.wrongType(type, accept))
+        }
+        return StoredContent(type: type, filename: self.job.filename, declared: self.job.contentType)
+    }
+
+    private func request(_ content: StoredContent) -> S3CopyRequest {
+        S3CopyRequest(
+            sourceBucket: self.job.tmpBucket,
+            sourceKey: self.job.tmpKey,
+            sourceVersionID: self.job.versionID,
+            sourceIfMatch: self.job.etag,
+            bucket: self.job.bucket,
+            key: self.job.key,
+            attributes: content.attributes(
+                self.job.storage ?? StorageSettings(),
+                stamp: (Self.stamp, self.job.id.uuidString.lowercased())
             ),
-            ifNoneMatch: true
+            ifNoneMatch: self.capabilities.copyIfNoneMatch
         )
     }
 
     // MARK: Outcomes
-
-    static let sourceChanged = Outcome.failed(
-        code: "source_changed",
-        message: "The uploaded file was replaced after it had been checked, so it was not stored. Upload it again."
-    )
-    static let sourceMissing = Outcome.failed(
-        code: "source_missing",
-        message: "The uploaded file is no longer there, so it could not be stored. Upload it again."
-    )
 
     /// What says nothing of the file, and everything of the settings.
     private static let refusals: Set<S3Error.Code> = [

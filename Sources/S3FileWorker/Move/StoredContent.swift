@@ -1,16 +1,41 @@
+import S3
+import S3File
+
 /// How a stored file is served: the type and disposition that the destination object gets.
 ///
-/// The browser's word for the type is kept only for types that cannot run code in the bucket's origin; anything else is handed over as
-/// bytes to save. The person's own name comes back through `Content-Disposition`.
+/// A type is kept only if it cannot run code in the bucket's origin; anything else is handed over as bytes to save. The person's own name comes
+/// back through `Content-Disposition`.
 struct StoredContent: Equatable {
     var contentType: String
     var contentDisposition: String
+    /// The type that the bytes told, when it is not the declared one.
+    var changedType: String?
 
-    init(declaredType: String, filename: String) {
-        let essence = declaredType.prefix { $0 != ";" && $0 != " " }.lowercased()
+    init(type: String, filename: String, declared: String? = nil) {
+        let essence = ContentType.essence(type)
+        self.changedType = declared.flatMap { $0 == type ? nil : type }
         let inline = Self.isShown(essence)
         self.contentType = inline ? essence : (Self.isActive(essence) ? "application/octet-stream" : essence)
         self.contentDisposition = (inline ? "inline" : "attachment") + "; " + Self.filenameParameters(filename)
+    }
+
+    /// All that the object gets, with what the app said for it.
+    func attributes(_ settings: StorageSettings, stamp: (name: String, value: String)) -> S3ObjectAttributes {
+        S3ObjectAttributes(
+            contentType: self.contentType,
+            contentDisposition: settings.contentDisposition ?? self.contentDisposition,
+            cacheControl: settings.cacheControl,
+            metadata: settings.metadata.merging([stamp.name: stamp.value]) { _, stamp in stamp },
+            tags: settings.tags,
+            storageClass: settings.storageClass,
+            encryption: settings.encryption.map { encryption in
+                switch encryption {
+                case .s3: .s3
+                case .kms(let keyID): .kms(keyID: keyID)
+                }
+            },
+            acl: settings.acl
+        )
     }
 
     /// Types that a browser shows without running anything.

@@ -94,15 +94,12 @@ struct WorkerEngine: Service {
     }
 
     private func exchange(_ exchange: Exchange, _ lease: WorkerLease, _ tmpDeletion: TmpDeletion) async {
-        let progress: @Sendable (Job, Int64) async -> Void = { [connections, logger] job, copied in
-            do {
-                try await connections.queue.progress(of: job, worker: lease.worker, copied: copied)
-            } catch {
-                logger.debug("Progress was not noted", metadata: ["upload": "\(job.id)", "error": "\(error)"])
-            }
-        }
         await exchange.run { job in
-            await self.work.move(job, checkLease: { try await lease.check() }, progress: progress)
+            await self.work.move(
+                Attempt(job: job, worker: lease.worker, queue: self.connections.queue, logger: self.logger) {
+                    try await lease.check()
+                }
+            )
         } settled: { ended in
             for (job, outcome, settlement) in ended { self.log(job, outcome, settlement?.status) }
             tmpDeletion.add(ended.compactMap { job, _, settlement in settlement?.tmpDeletion.map { job.tmpObject(batch: $0) } })

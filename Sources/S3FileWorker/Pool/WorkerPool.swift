@@ -38,7 +38,7 @@ public final class WorkerPool: Service {
         self.options = options
         self.logger = logger
         self.connections = try Connections(configuration: configuration, logger: logger)
-        self.work = S3StoreWork(s3: self.connections.s3, options: options)
+        self.work = S3StoreWork(connections: self.connections, options: options, logger: logger)
     }
 
     /// A pool that does other work in the store than the real one.

@@ -14,7 +14,7 @@ import Testing
     func `a move puts the verified bytes at the reserved key, with our type, name and stamp`(text: String) async throws {
         try await Storeroom.with { here in
             let id = try await here.upload(text, key: "docs/x.txt", filename: "ünï 文 \"x\".txt")
-            let outcome = await here.mover().move(try await here.claim().job)
+            let outcome = try await here.move()
             guard case .stored = outcome else { throw Unexpected(outcome) }
             let head = try await here.s3.headObject(bucket: here.bucket, key: "docs/x.txt")
             #expect(head.size == text.utf8.count)
@@ -31,15 +31,15 @@ import Testing
     @Test func `bytes that were replaced after verification are never stored`() async throws {
         try await Storeroom.with { here in
             _ = try await here.upload("verified", key: "docs/x.txt")
-            let job = try await here.claim().job
+            let (job, worker) = try await here.claim()
             _ = try await here.s3.putObject(
                 bucket: here.bucket,
                 key: job.tmpKey,
                 body: ByteBuffer(string: "swapped!"),
                 attributes: S3ObjectAttributes(contentType: "text/plain")
             )
-            let outcome = await here.mover().move(job)
-            #expect(outcome == Mover.sourceChanged)
+            let outcome = try await here.move(job, worker: worker)
+            #expect(outcome == Outcome.sourceChanged)
             let keys = try await here.keys(prefix: "docs/")
             #expect(keys.isEmpty)
         }
@@ -56,8 +56,8 @@ import Testing
                 body: ByteBuffer(string: "other"),
                 attributes: S3ObjectAttributes(contentType: "text/plain")
             )
-            let changed = await here.mover().move(swapped)
-            #expect(changed == Mover.sourceChanged)
+            let changed = try await here.move(swapped, worker: worker)
+            #expect(changed == Outcome.sourceChanged)
             let keys = try await here.keys(prefix: "docs/")
             #expect(keys.isEmpty)
             _ = try await here.queue.settle([(swapped, changed)], worker: worker)
@@ -69,7 +69,7 @@ import Testing
                 body: ByteBuffer(string: "theirs"),
                 attributes: S3ObjectAttributes(contentType: "text/plain")
             )
-            let exists = await here.mover().move(try await here.claim().job)
+            let exists = try await here.move()
             guard case .failed(code: "destination_exists", _) = exists else { throw Unexpected(exists) }
             let left = try await here.text(at: "docs/y.txt")
             #expect(left == "theirs")
@@ -77,7 +77,7 @@ import Testing
             var options = WorkerPool.Options()
             options.copyLimit = 4
             _ = try await here.upload("in parts, here too", key: "docs/z.txt")
-            let parts = await here.mover(options: options).move(try await here.claim().job)
+            let parts = try await here.move(options: options)
             guard case .stored = parts else { throw Unexpected(parts) }
             let text = try await here.text(at: "docs/z.txt")
             #expect(text == "in parts, here too")
@@ -87,10 +87,10 @@ import Testing
     @Test func `a tmp object that is gone is a failure with a code`() async throws {
         try await Storeroom.with { here in
             _ = try await here.upload("x")
-            let job = try await here.claim().job
+            let (job, worker) = try await here.claim()
             try await here.s3.deleteObject(bucket: here.bucket, key: job.tmpKey)
-            let outcome = await here.mover().move(job)
-            #expect(outcome == Mover.sourceMissing)
+            let outcome = try await here.move(job, worker: worker)
+            #expect(outcome == Outcome.sourceMissing)
         }
     }
 
@@ -103,7 +103,7 @@ import Testing
                 body: ByteBuffer(string: "theirs"),
                 attributes: S3ObjectAttributes(contentType: "text/plain")
             )
-            let outcome = await here.mover().move(try await here.claim().job)
+            let outcome = try await here.move()
             guard case .failed(code: "destination_exists", _) = outcome else { throw Unexpected(outcome) }
             let left = try await here.text(at: "docs/x.txt")
             #expect(left == "theirs")
@@ -113,13 +113,13 @@ import Testing
     @Test func `an attempt that died after its copy is recognised by the next`() async throws {
         try await Storeroom.with { here in
             _ = try await here.upload("once", key: "docs/x.txt")
-            let job = try await here.claim().job
-            _ = await here.mover().move(job)
+            let (job, worker) = try await here.claim()
+            _ = try await here.move(job, worker: worker)
             let first = try await here.s3.headObject(bucket: here.bucket, key: "docs/x.txt")
             // Also when the tmp object is gone by then.
             try await here.s3.deleteObject(bucket: here.bucket, key: job.tmpKey)
-            let outcome = await here.mover().move(job)
-            #expect(outcome == .stored(etag: first.etag, versionID: nil))
+            let outcome = try await here.move(job, worker: worker)
+            #expect(outcome == .stored(etag: first.etag, versionID: nil, guarantee: .sourceCondition))
             let second = try await here.s3.headObject(bucket: here.bucket, key: "docs/x.txt")
             #expect(second.lastModified == first.lastModified)
         }
@@ -135,7 +135,7 @@ import Testing
         })
         try await Storeroom.with(faults: faults) { here in
             _ = try await here.upload("once", key: "docs/x.txt")
-            let outcome = await here.mover().move(try await here.claim().job)
+            let outcome = try await here.move(capabilities: .all)
             guard case .stored = outcome else { throw Unexpected(outcome) }
             #expect(copies.withLockedValue { $0 } == 1)
         }
@@ -146,8 +146,8 @@ import Testing
             var options = WorkerPool.Options()
             options.copyLimit = 4
             _ = try await here.upload("larger than that", key: "docs/x.txt")
-            let outcome = await here.mover(options: options).move(try await here.claim().job)
-            guard case .stored(let etag, _) = outcome else { throw Unexpected(outcome) }
+            let outcome = try await here.move(options: options)
+            guard case .stored(let etag, _, _, _) = outcome else { throw Unexpected(outcome) }
             #expect(etag.contains("-1"))
             let head = try await here.s3.headObject(bucket: here.bucket, key: "docs/x.txt")
             #expect(head.metadata["s3file-upload"] != nil)
@@ -156,7 +156,7 @@ import Testing
 
     @Test func `parts cover an object exactly, and are never more than 10,000`() {
         for size: Int64 in [1, 64 << 20, (64 << 20) + 1, 5_000_000_001, 48 << 40] {
-            let ranges = MultipartMove.ranges(size: size)
+            let ranges = MultipartMove.ranges(size: size, partSize: MultipartMove.partSize(size: size, limit: 5_000_000_000))
             #expect(ranges.count <= 10_000)
             #expect(ranges.first?.lowerBound == 0 && ranges.last?.upperBound == size - 1)
             #expect(zip(ranges, ranges.dropFirst()).allSatisfy { $0.upperBound + 1 == $1.lowerBound })
@@ -166,8 +166,8 @@ import Testing
     @Test func `a worker whose lease is over starts no request`() async throws {
         try await Storeroom.with { here in
             _ = try await here.upload("x", key: "docs/x.txt")
-            let mover = Mover(s3: here.s3, options: .init(), checkLease: { throw LeaseLost() }, progress: { _, _ in })
-            let outcome = await mover.move(try await here.claim().job)
+            let (job, worker) = try await here.claim()
+            let outcome = try await here.move(job, worker: worker) { throw LeaseLost() }
             #expect(outcome == .givenBack)
             let keys = try await here.keys(prefix: "docs/")
             #expect(keys.isEmpty)
@@ -181,13 +181,13 @@ import Testing
         ("", "application/octet-stream", "attachment"), ("text/javascript", "application/octet-stream", "attachment"),
     ])
     func `no stored file can run in the bucket's origin`(declared: String, stored: String, disposition: String) {
-        let content = StoredContent(declaredType: declared, filename: "x")
+        let content = StoredContent(type: declared, filename: "x")
         #expect(content.contentType == stored)
         #expect(content.contentDisposition.hasPrefix(disposition + ";"))
     }
 
     @Test func `a file's name cannot break out of its header`() {
-        let content = StoredContent(declaredType: "image/png", filename: "a\"; x=\r\nSet-Cookie: y\\")
+        let content = StoredContent(type: "image/png", filename: "a\"; x=\r\nSet-Cookie: y\\")
         #expect(content.contentDisposition.allSatisfy { $0.isASCII && !$0.isNewline && $0 != "\\" })
         #expect(content.contentDisposition.filter { $0 == "\"" }.count == 2)
     }

@@ -130,11 +130,15 @@ import Testing
         try await Storeroom.with { here in
             let id = try await here.upload("left")
             let (job, worker) = try await here.claim()
-            let outcome = await here.mover().move(job)
+            let outcome = try await here.move(job, worker: worker)
             _ = try await here.queue.settle([(job, outcome)], worker: worker)
             // The process dies here. Another one looks.
-            await TmpDeletion(work: S3StoreWork(s3: here.s3, options: .init()), queue: here.queue, logger: .quiet)
-                .deleteLeftovers(olderThan: .zero)
+            await TmpDeletion(
+                work: S3StoreWork(connections: here.connections, options: .init(), logger: .quiet),
+                queue: here.queue,
+                logger: .quiet
+            )
+            .deleteLeftovers(olderThan: .zero)
             let tmp = try await here.keys(prefix: "tmp/")
             #expect(tmp.isEmpty)
             let left = try await here.queue.tmpObjectsLeft(olderThan: .zero, batches: 10)
@@ -225,13 +229,9 @@ import Testing
 private final class InstantWork: StoreWork {
     let moved = NIOLockedValueBox<[Job]>([])
 
-    func move(
-        _ job: Job,
-        checkLease: @escaping @Sendable () async throws -> Void,
-        progress: @escaping @Sendable (Job, Int64) async -> Void
-    ) async -> Outcome {
-        self.moved.withLockedValue { $0.append(job) }
-        return .stored(etag: job.etag, versionID: nil)
+    func move(_ attempt: Attempt) async -> Outcome {
+        self.moved.withLockedValue { $0.append(attempt.job) }
+        return .stored(etag: attempt.job.etag, versionID: nil)
     }
 
     func deleteTmpObjects(_ objects: [TmpObject], bucket: String) async throws -> (gone: [TmpObject], failure: String?) {

@@ -1,0 +1,140 @@
+"""Moves objects of 1 KiB within a bucket, by one of five clients, and prints moves/s and the client's CPU time for each move.
+
+usage: move.py MOVER CONCURRENCY OBJECTS       MOVER: s3file, s5cmd, aws, rclone or boto3
+
+A move is a copy to another key and the removal of the first object. For s3file the uploads are enqueued first, and the time is that of the
+worker's process from its start until every upload is recorded as stored and every tmp object as deleted: claims, leases, fenced settles and
+all. For the others it is the time of their process. The CPU time is the process's, with its start.
+"""
+import concurrent.futures
+import hashlib
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+import boto3
+import botocore.config
+
+BODY = b"x" * 1024
+SOURCE, DESTINATION = "tmp/s3file/f", "moved"
+ENDPOINT = os.environ["AWS_ENDPOINT_URL_S3"]
+
+
+def s3(concurrency):
+    return boto3.client("s3", config=botocore.config.Config(max_pool_connections=concurrency))
+
+
+def move_with_boto3(bucket, concurrency):
+    """What somebody who has only boto3 writes: threads, a copy and a delete each."""
+    client = s3(concurrency)
+
+    def move(key):
+        client.copy_object(Bucket=bucket, Key=DESTINATION + key.removeprefix(SOURCE), CopySource={"Bucket": bucket, "Key": key})
+        client.delete_object(Bucket=bucket, Key=key)
+
+    with concurrent.futures.ThreadPoolExecutor(concurrency) as threads:
+        for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=SOURCE):
+            list(threads.map(move, [entry["Key"] for entry in page["Contents"]]))
+
+
+def command(mover, bucket, concurrency, folder):
+    if mover == "boto3":
+        return [sys.executable, __file__, "boto3-alone", str(concurrency), bucket], {}
+    if mover == "s5cmd":
+        return ["s5cmd", "--endpoint-url", ENDPOINT, "--numworkers", str(concurrency), "--log", "error", "mv",
+                f"s3://{bucket}/{SOURCE}/*", f"s3://{bucket}/{DESTINATION}/"], {}
+    if mover == "aws":
+        config = pathlib.Path(folder, "aws")
+        config.write_text(f"[default]\ns3 =\n  max_concurrent_requests = {concurrency}\n")
+        return ["aws", "s3", "mv", "--only-show-errors", "--recursive", f"s3://{bucket}/{SOURCE}/",
+                f"s3://{bucket}/{DESTINATION}/"], {"AWS_CONFIG_FILE": str(config)}
+    if mover == "rclone":
+        return ["rclone", "move", "--transfers", str(concurrency), "--checkers", str(concurrency), "--s3-no-check-bucket",
+                f"r:{bucket}/{SOURCE}", f"r:{bucket}/{DESTINATION}"], {
+            "RCLONE_CONFIG": "/dev/null", "RCLONE_CONFIG_R_TYPE": "s3", "RCLONE_CONFIG_R_PROVIDER": "Other",
+            "RCLONE_CONFIG_R_ENV_AUTH": "true", "RCLONE_CONFIG_R_ENDPOINT": ENDPOINT}
+    raise SystemExit(f"unknown mover {mover}")
+
+
+def measured(arguments, environment, until=None):
+    """Seconds, and seconds of CPU, of a process; with `until`, which returns when the work is done, it is then asked to end."""
+    start = time.perf_counter()
+    process = subprocess.Popen(arguments, env={**os.environ, **environment}, stdout=subprocess.DEVNULL)
+    if until:
+        until(process)
+        elapsed = time.perf_counter() - start
+        process.terminate()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{arguments[0]} ended with {process.returncode}")
+    return elapsed if until else time.perf_counter() - start, usage.ru_utime + usage.ru_stime
+
+
+def s3file_moves(bucket, concurrency, objects):
+    """Enqueues what lies in the bucket, and runs a worker on it."""
+    import psycopg
+
+    etag = f'"{hashlib.md5(BODY).hexdigest()}"'
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as database:
+        database.execute("truncate s3file.upload, s3file.job, s3file.event, s3file.tmp_deletion")
+        for first in range(0, objects, 1000):
+            some = range(first, min(objects, first + 1000))
+            same = lambda value: [value] * len(some)
+            database.execute(
+                "select count(*) from s3file.enqueue_many(%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                (same(bucket), [f"{SOURCE}/{n:06d}" for n in some], same(etag), same(len(BODY)),
+                 [f"{DESTINATION}/{n:06d}" for n in some], same("image/jpeg"), same("photo.jpg"), same("photo"), same("u")))
+        for table in ("upload", "job"):
+            database.execute(f"vacuum analyze s3file.{table}")
+
+        def until(process):
+            # Asked for seldom, and from an index, so that the asking costs the worker nothing.
+            while True:
+                time.sleep(0.05)
+                if process.poll() is not None:
+                    raise SystemExit("the worker ended")
+                left = database.execute(
+                    "select exists (select from s3file.job) or exists (select from s3file.tmp_deletion)").fetchone()[0]
+                if not left:
+                    return
+
+        measurement = measured(
+            [os.environ["S3FILE"], "worker"],
+            {"S3FILE_BUCKET": bucket, "S3FILE_WORKER_CONCURRENCY": str(concurrency), "LOG_LEVEL": "error",
+             "S3FILE_SECRET": "a secret of this benchmark, which signs nothing"}, until)
+        stored = database.execute("select count(*) from s3file.upload_status where status = 'stored'").fetchone()[0]
+        if stored != objects:
+            raise SystemExit(f"{objects - stored} uploads were not stored")
+        return measurement
+
+
+def main():
+    mover, concurrency = sys.argv[1], int(sys.argv[2])
+    if mover == "boto3-alone":
+        return move_with_boto3(sys.argv[3], concurrency)
+    objects = int(sys.argv[3])
+    bucket = f"bench-{os.urandom(6).hex()}"
+    client = s3(16)
+    client.create_bucket(Bucket=bucket)
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(objects):
+            pathlib.Path(folder, f"{number:06d}").write_bytes(BODY)
+        subprocess.run(["s5cmd", "--endpoint-url", ENDPOINT, "--log", "error", "cp", f"{folder}/*", f"s3://{bucket}/{SOURCE}/"],
+                       check=True)
+    with tempfile.TemporaryDirectory() as folder:
+        if mover == "s3file":
+            elapsed, cpu = s3file_moves(bucket, concurrency, objects)
+        else:
+            elapsed, cpu = measured(*command(mover, bucket, concurrency, folder))
+    count = lambda prefix: sum(page["KeyCount"] for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix))
+    if count(SOURCE) or count(DESTINATION) != objects:
+        raise SystemExit(f"{mover} left {count(SOURCE)} and moved {count(DESTINATION)} of {objects}")
+    print(f"moves/s\t{objects / elapsed}")
+    print(f"client CPU ms\t{cpu / objects * 1e3}")
+
+
+main()

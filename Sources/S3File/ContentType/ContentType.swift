@@ -1,0 +1,74 @@
+/// What a file is, by its declared type and its first bytes.
+package enum ContentType {
+    /// How many bytes are looked at. All signatures lie within.
+    package static let sniffedBytes = 512
+
+    /// The type without its parameters, in lower case.
+    package static func essence(_ type: String) -> String {
+        String(type.prefix { $0 != ";" && $0 != " " }).lowercased()
+    }
+
+    /// The declared type, unless the bytes tell another; then that.
+    ///
+    /// Bytes can only be told apart where formats have a signature. A type that builds upon the one that was told is believed: a document of an
+    /// office is a ZIP archive, a table is text. One whose files must begin with a signature is not believed without it.
+    ///
+    /// - Parameter bytes: the first ``sniffedBytes`` of the file, or all of it.
+    package static func told(by bytes: [UInt8], declared: String) -> String {
+        let essence = Self.essence(declared)
+        guard !bytes.isEmpty else { return declared }
+        guard let sniffed = ContentSignature.type(of: bytes) else {
+            if ContentSignature.isSigned(essence) { return "application/octet-stream" }
+            return Self.isText(essence) && !Self.isPlainText(bytes) ? "application/octet-stream" : declared
+        }
+        return Self.builds(essence, upon: sniffed) ? declared : sniffed
+    }
+
+    private static func builds(_ declared: String, upon sniffed: String) -> Bool {
+        if declared == sniffed || ContentSignature.otherNames[declared] == sniffed { return true }
+        return switch sniffed {
+        // Office documents, e-books, apps and Java archives are archives.
+        case "application/zip":
+            declared.hasPrefix("application/vnd.") || declared.hasSuffix("+zip") || declared == "application/java-archive"
+        // Word, Excel and Outlook files of before 2007.
+        case "application/x-ole-storage":
+            // Newer ones, too, when they are under a password.
+            ["application/msword", "application/x-msi"].contains(declared) || declared.hasPrefix("application/vnd.ms-")
+                || declared.hasPrefix("application/vnd.openxmlformats-")
+        // Markup is text, and served as the text that it was declared to be no browser runs it.
+        case "text/html", "text/xml", "image/svg+xml": declared.hasPrefix("text/") || Self.isXML(declared)
+        case "application/gzip": declared.hasSuffix("+gzip") || declared == "application/x-compressed-tar"
+        // One family of containers, with many names.
+        case "video/mp4":
+            [
+                "audio/mp4", "audio/x-m4a", "video/quicktime", "video/3gpp", "video/3gpp2", "video/x-m4v", "image/heic",
+                "image/heif",
+            ].contains(declared)
+        case "image/heic": declared == "image/avif"
+        case "video/webm": ["audio/webm", "video/x-matroska", "audio/x-matroska"].contains(declared)
+        case "application/ogg": ["audio/ogg", "video/ogg", "audio/opus"].contains(declared)
+        case "image/tiff": declared.hasPrefix("image/x-")  // The raw formats of cameras.
+        default: false
+        }
+    }
+
+    private static func isXML(_ type: String) -> Bool {
+        type == "application/xml" || type.hasSuffix("+xml")
+    }
+
+    private static func isText(_ type: String) -> Bool {
+        type.hasPrefix("text/") || type == "application/json" || type.hasSuffix("+json") || Self.isXML(type)
+    }
+
+    /// No byte that text never has; what is text in UTF-16 or UTF-32 begins with a mark.
+    /// <https://mimesniff.spec.whatwg.org/#binary-data-byte>
+    private static func isPlainText(_ bytes: [UInt8]) -> Bool {
+        if bytes.starts(with: [0xFE, 0xFF]) || bytes.starts(with: [0xFF, 0xFE]) { return true }
+        return bytes.allSatisfy { byte in
+            switch byte {
+            case 0x00...0x08, 0x0B, 0x0E...0x1A, 0x1C...0x1F: false
+            default: true
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+import Logging
+package import S3File
+
+/// One attempt at a job, as the move sees it: what to do, and what it may ask and tell of the queue.
+package struct Attempt: Sendable {
+    package let job: Job
+    /// Called before each request that changes something: a worker whose lease may have run out starts none. It returns when the lease is
+    /// certain again, and throws when it is lost.
+    package let checkLease: @Sendable () async throws -> Void
+    private let queue: UploadQueue
+    private let worker: Int64
+    private let logger: Logger
+
+    init(
+        job: Job,
+        worker: Int64,
+        queue: UploadQueue,
+        logger: Logger,
+        checkLease: @escaping @Sendable () async throws -> Void
+    ) {
+        self.job = job
+        self.worker = worker
+        self.queue = queue
+        self.logger = logger
+        self.checkLease = checkLease
+    }
+
+    /// Tells how many bytes of a long copy are done. It may get lost.
+    func progress(_ copied: Int64) async {
+        do {
+            try await self.queue.progress(of: self.job, worker: self.worker, copied: copied)
+        } catch {
+            self.logger.debug("Progress was not noted", metadata: ["upload": "\(self.job.id)", "error": "\(error)"])
+        }
+    }
+
+    /// The plan of a copy in parts that an attempt before this one began.
+    func plan() async throws -> MovePlan? {
+        try await self.queue.movePlan(of: self.job.id)
+    }
+
+    /// Notes the plan for whoever comes after.
+    ///
+    /// - Returns: false when the attempt is another worker's by now.
+    func note(_ plan: MovePlan) async throws -> Bool {
+        try await self.queue.note(plan, of: self.job, worker: self.worker)
+    }
+}

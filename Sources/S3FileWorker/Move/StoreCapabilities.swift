@@ -1,0 +1,77 @@
+import Logging
+import S3
+import S3File
+
+/// What the store honours between two buckets: asked once with real objects, by one move for all that need it, and remembered.
+actor StoreCapabilities {
+    private struct Buckets: Hashable {
+        var source: String
+        var destination: String
+    }
+
+    private struct Answer {
+        var capabilities: S3Capabilities
+        var goodUntil: ContinuousClock.Instant
+    }
+
+    /// A store that is upgraded is found out in that time.
+    static let lifetime = Duration.seconds(3600)
+    /// After a probe that failed nothing is relied on, for so long.
+    static let pause = Duration.seconds(30)
+    /// Jobs name their buckets, and whoever may enqueue may name any.
+    private static let most = 1_000
+
+    private let s3: S3Client
+    private let prefix: String
+    private let logger: Logger
+    private var answers: [Buckets: Answer] = [:]
+    private var waiting: [Buckets: [CheckedContinuation<S3Capabilities, Never>]] = [:]
+
+    init(s3: S3Client, prefix: String, logger: Logger) {
+        self.s3 = s3
+        self.prefix = prefix
+        self.logger = logger
+    }
+
+    func capabilities(from source: String, to destination: String) async -> S3Capabilities {
+        let buckets = Buckets(source: source, destination: destination)
+        if let answer = self.answers[buckets], answer.goodUntil > .now { return answer.capabilities }
+        if self.waiting[buckets] != nil {
+            return await withCheckedContinuation { self.waiting[buckets]?.append($0) }
+        }
+        self.waiting[buckets] = []
+        let answer = await self.ask(buckets)
+        if self.answers.count >= Self.most { self.answers.removeAll() }
+        self.answers[buckets] = answer
+        for waiter in self.waiting.removeValue(forKey: buckets) ?? [] { waiter.resume(returning: answer.capabilities) }
+        return answer.capabilities
+    }
+
+    /// What is known already of a source, whatever the destination.
+    func known(from source: String) -> S3Capabilities {
+        self.answers.first { $0.key.source == source }?.value.capabilities ?? S3Capabilities()
+    }
+
+    private func ask(_ buckets: Buckets) async -> Answer {
+        let probe = S3CapabilityProbe(
+            client: self.s3,
+            sourceBucket: buckets.source,
+            bucket: buckets.destination,
+            prefix: self.prefix
+        )
+        do {
+            let capabilities = try await probe.run()
+            self.logger.info(
+                "The store was asked what it honours",
+                metadata: ["from": "\(buckets.source)", "to": "\(buckets.destination)", "honours": "\(capabilities)"]
+            )
+            return Answer(capabilities: capabilities, goodUntil: .now + Self.lifetime)
+        } catch {
+            self.logger.warning(
+                "The store could not be asked what it honours; nothing is relied on for now",
+                metadata: ["from": "\(buckets.source)", "to": "\(buckets.destination)", "error": "\(error)"]
+            )
+            return Answer(capabilities: S3Capabilities(), goodUntil: .now + Self.pause)
+        }
+    }
+}

@@ -1,0 +1,28 @@
+import AsyncHTTPClient
+import NIOCore
+import NIOHTTP1
+import S3
+import TestEnvironment
+import Testing
+
+@Suite(.timeLimit(.minutes(3))) struct CORSTests {
+    @Test(arguments: KnownStore.available)
+    func `a rule lets a browser's preflight through, from its origin only`(store: KnownStore) async throws {
+        try await store.withBucket { here in
+            let rule = S3CORSRule(
+                allowedOrigins: ["https://app.example.com"],
+                allowedMethods: ["POST", "GET"],
+                maximumAge: .seconds(600)
+            )
+            try await here.client.putBucketCORS(here.name, rules: [rule])
+            for (origin, isAllowed) in [("https://app.example.com", true), ("https://evil.example.com", false)] {
+                var request = HTTPClientRequest(url: "\(here.endpoint)/\(here.name)")
+                request.method = .OPTIONS
+                request.headers = ["Origin": origin, "Access-Control-Request-Method": "POST"]
+                let response = try await here.httpClient.execute(request, timeout: .seconds(30))
+                _ = try await response.body.collect(upTo: 1 << 16)
+                #expect((response.headers.first(name: "access-control-allow-origin") == origin) == isAllowed)
+            }
+        }
+    }
+}
