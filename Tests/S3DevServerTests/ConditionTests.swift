@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Conditions")
 struct ConditionTests {
-    /// A PUT in two halves, with something done in between.
+    /// A PUT in two halves, with something done in between. The first is big enough to be written before the second has come.
     private func slowPut(
         _ server: TestDevServer,
         _ condition: (name: String, value: String),
@@ -17,7 +17,7 @@ struct ConditionTests {
         let headers = server.signed("PUT", target, headers: [condition], payloadHash: "UNSIGNED-PAYLOAD")
         let head = "PUT \(target) HTTP/1.1\r\n" + headers.map { "\($0.name): \($0.value)\r\n" }.joined()
         return try await server.exchange(
-            head + "content-length: 8\r\nconnection: close\r\n\r\nhalf",
+            head + "content-length: 600004\r\nconnection: close\r\n\r\n" + String(repeating: "x", count: 600_000),
             then: "half",
             when: {
                 #expect(try await eventuallyTrue { try temporaryFiles(of: server).count == 1 })

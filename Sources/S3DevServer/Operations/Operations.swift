@@ -6,9 +6,9 @@ struct Operations: Sendable {
     let configuration: S3DevServerConfiguration
     let disk: Disk
 
-    init(configuration: S3DevServerConfiguration, store: Store) {
+    init(configuration: S3DevServerConfiguration, disk: Disk) {
         self.configuration = configuration
-        self.disk = Disk(store: store)
+        self.disk = disk
     }
 
     func credentials(_ accessKeyID: String) -> S3Credentials? {
