@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 package import Logging
+package import NIOCore
 package import Postgres
 package import S3
 import ServiceLifecycle
@@ -14,8 +15,9 @@ package final class Connections: Service {
     private let http: HTTPClient
     private let hasRun = Atomic(false)
 
+    /// - Parameter eventLoop: does all I/O with S3; nil spreads it over those that there are.
     /// - Throws: ``ConfigurationError`` for an endpoint or a region that cannot be used.
-    package init(configuration: S3FileConfiguration, logger: Logger) throws {
+    package init(configuration: S3FileConfiguration, on eventLoop: (any EventLoop)? = nil, logger: Logger) throws {
         self.configuration = configuration
         let s3 = try S3Configuration(configuration)
         do {
@@ -25,7 +27,7 @@ package final class Connections: Service {
         }
         var http = S3Client.httpClientConfiguration()
         http.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = max(32, configuration.workerConcurrency * 2)
-        self.http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: http)
+        self.http = HTTPClient(eventLoopGroupProvider: eventLoop.map { .shared($0) } ?? .singleton, configuration: http)
         self.s3 = S3Client(configuration: s3, httpClient: self.http, logger: logger)
         self.postgres = PostgresClient(
             configuration: PostgresConfiguration(url: configuration.databaseURL),
