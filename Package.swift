@@ -45,6 +45,7 @@ let systemPackage = Target.Dependency.product(
     package: "swift-system",
     condition: .when(platforms: [.linux])
 )
+let tracing = Target.Dependency.product(name: "Tracing", package: "swift-distributed-tracing")
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 
 /// Measures the queue through the same code as the worker. It sees `package` declarations, so it is a target of this package.
@@ -81,6 +82,7 @@ let package = Package(
             traits: [.defaults, "CommandLineArguments"]
         ),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -109,7 +111,8 @@ let package = Package(
         .target(
             name: "S3",
             dependencies: [
-                asyncHTTPClient, crypto, logging, nioConcurrencyHelpers, nioCore, nioFoundationCompat, nioHTTP1, nioPosix,
+                asyncHTTPClient, crypto, deque, logging, nioConcurrencyHelpers, nioCore, nioFoundationCompat, nioHTTP1, nioPosix,
+                subprocess, systemPackage, tracing,
             ],
             swiftSettings: swiftSettings
         ),

@@ -18,13 +18,16 @@ create domain s3file.storage as jsonb
                '$.accept[*] ? (@.type() == "string" && @ like_regex "^[!-+.-~-]{2,127}$")', silent => true))
     constraint "storage: metadata and tags are objects of text"
         check (array_remove(array[jsonb_typeof(value -> 'metadata'), jsonb_typeof(value -> 'tags')], null) <@ array['object']
-               and not value @? '$.metadata.* ? (@.type() != "string")' and not value @? '$.tags.* ? (@.type() != "string")')
+               -- Strict, or a list would be taken for its entries; an object without the key is an error there, and so no match.
+               and (value @? 'strict $.metadata.* ? (@.type() != "string")') is not true
+               and (value @? 'strict $.tags.* ? (@.type() != "string")') is not true)
     constraint "storage: metadata: A-Z a-z 0-9 - names, visible ASCII values"
         check (not value @? '$.metadata.keyvalue() ? (!(@.key like_regex "^[A-Za-z0-9-]{1,64}$") || @.key like_regex "^s3file-upload$" flag "i"
                                                       || !(@.value like_regex "^[ -~]*$"))')
-    constraint "storage: at most 10 tags, of 1 to 128 and up to 256 characters"
+    constraint "storage: 10 tags of letters, digits, spaces + - = . _ : / @"
         check (jsonb_array_length(jsonb_path_query_array(value, '$.tags.keyvalue()', silent => true)) <= 10
-               and not value @? '$.tags.keyvalue() ? (!(@.key like_regex "^.{1,128}$") || !(@.value like_regex "^.{0,255}.?$"))');
+               and not value @? '$.tags.keyvalue() ? (!(@.key like_regex "^[\\w\\s+=.:/@-]{1,128}$")
+                                                       || !(@.value like_regex "^[\\w\\s+=.:/@-]{0,255}[\\w\\s+=.:/@-]?$"))');
 create domain s3file.guarantee as text constraint "guarantee: version, source_condition, etag, checksum or head"
     check (value in ('version', 'source_condition', 'etag', 'checksum', 'head'));
 

@@ -31,8 +31,7 @@ struct QueueBenchmark: AsyncParsableCommand {
             databaseURL: try self.databaseURL(),
             bucket: "media",
             endpointURL: "http://127.0.0.1:9",
-            accessKeyID: "benchmark",
-            secretAccessKey: "benchmark",
+            credentials: .keys(accessKeyID: "benchmark", secretAccessKey: "benchmark"),
             secrets: ["a secret of this benchmark, which signs nothing"],
             workerConcurrency: concurrency
         )

@@ -5,6 +5,10 @@ import NIOPosix
 extension S3Error {
     /// The error that kept an answer from coming.
     init(transport error: any Error, endpoint: String, subject: Subject) {
+        if let timeout = error as? AttemptTimeout {
+            self.init(.timedOut, status: 0, message: "\(subject): \(timeout.sentence(endpoint: endpoint)).")
+            return
+        }
         let nothingWasSent: Bool
         switch error {
         case is NIOConnectionError:
@@ -19,11 +23,14 @@ extension S3Error {
         }
         let reason =
             switch error {
-            case let error as DeadlineExceeded: "there was no complete answer within \(error.timeout)"
             case let error as NIOConnectionError:
                 error.dnsAError != nil && error.connectionErrors.isEmpty
                     ? "the name \(error.host) could not be resolved"
                     : error.connectionErrors.first.map { "\($0.error)" } ?? "\(error)"
+            case let error as HTTPClientError where error == .connectTimeout: "nobody answered in time"
+            case let error as HTTPClientError where error == .tlsHandshakeTimeout: "the TLS handshake was not answered in time"
+            case let error as HTTPClientError where error == .getConnectionFromPoolTimeout:
+                "all connections were busy, or none could be made, for too long"
             default: "\(error)"
             }
         if nothingWasSent {

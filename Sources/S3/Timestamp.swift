@@ -13,8 +13,20 @@ package enum Timestamp {
     /// `20130524T000000Z`; its first eight characters are the date of a credential scope.
     package static func signature(_ date: Date) -> String {
         let moment = Moment(date)
-        return "\(pad(moment.year, 4))\(pad(moment.month))\(pad(moment.day))"
-            + "T\(pad(moment.hour))\(pad(moment.minute))\(pad(moment.second))Z"
+        // Written for each request that is signed.
+        var text: [UInt8] = []
+        text.reserveCapacity(16)
+        for pair in [moment.year / 100, moment.year % 100, moment.month, moment.day] { Self.append(pair, to: &text) }
+        text.append(UInt8(ascii: "T"))
+        for pair in [moment.hour, moment.minute, moment.second] { Self.append(pair, to: &text) }
+        text.append(UInt8(ascii: "Z"))
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    /// Two digits.
+    private static func append(_ number: Int, to text: inout [UInt8]) {
+        text.append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: number / 10 % 10))
+        text.append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: number % 10))
     }
 
     package static func parseSignature(_ text: some StringProtocol) -> Date? {

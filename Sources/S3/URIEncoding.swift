@@ -6,7 +6,9 @@
 package enum URIEncoding {
     /// The bytes of `text`, encoded. Nothing is normalised: what decodes from the result is `text`, byte for byte.
     package static func encode(_ text: String, keepSlash: Bool = false) -> String {
-        self.encode(text.utf8, keepSlash: keepSlash)
+        // Most keys, and all names of parameters, are already as they should be.
+        if text.utf8.allSatisfy({ self.isUnreserved($0) || (keepSlash && $0 == UInt8(ascii: "/")) }) { return text }
+        return self.encode(text.utf8, keepSlash: keepSlash)
     }
 
     package static func encode(_ bytes: some Collection<UInt8>, keepSlash: Bool = false) -> String {

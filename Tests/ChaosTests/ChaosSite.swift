@@ -29,8 +29,10 @@ struct ChaosSite: Sendable {
                 databaseURL: databaseURL,
                 bucket: server.bucket,
                 endpointURL: server.endpoint,
-                accessKeyID: server.credentials.accessKeyID,
-                secretAccessKey: server.credentials.secretAccessKey,
+                credentials: .keys(
+                    accessKeyID: server.credentials.accessKeyID,
+                    secretAccessKey: server.credentials.secretAccessKey
+                ),
                 secrets: [S3FileConfiguration.developmentSecret]
             )
             return try await Connections.with(configuration, logger: .quiet) { connections in

@@ -46,8 +46,7 @@ import Testing
             let configuration = try S3FileConfiguration(
                 databaseURL: url,
                 bucket: "media",
-                accessKeyID: "x",
-                secretAccessKey: "x",
+                credentials: .keys(accessKeyID: "x", secretAccessKey: "x"),
                 secrets: [S3FileConfiguration.developmentSecret]
             )
             let promise = UploadPromise(

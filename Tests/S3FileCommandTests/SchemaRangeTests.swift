@@ -40,8 +40,7 @@ import Testing
             let configuration = try S3FileConfiguration(
                 databaseURL: url,
                 bucket: "media",
-                accessKeyID: "x",
-                secretAccessKey: "x",
+                credentials: .keys(accessKeyID: "x", secretAccessKey: "x"),
                 secrets: [self.secret]
             )
             let uploads = try Uploads(configuration: configuration, logger: .quiet)

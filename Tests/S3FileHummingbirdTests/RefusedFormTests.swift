@@ -114,6 +114,10 @@ struct RefusedFormTests {
             try await site.put(avatar.folder + "/a", contentType: "text/html")
             try await self.expectRefusal(site, avatar.post([(avatar.folder + "/a", "a.png")]), status: 415, code: "wrong_type")
 
+            // The browser's word for the type is not enough: the first bytes are looked at.
+            try await site.put(avatar.folder + "/b", text: "<html><script>alert(1)</script>", contentType: "image/png")
+            try await self.expectRefusal(site, avatar.post([(avatar.folder + "/b", "b.png")]), status: 415, code: "wrong_type")
+
             let four = (0..<4).map { ("\(drawn.folder)/\($0)", "\($0).txt") }
             try await self.expectRefusal(site, drawn.post(four), status: 422, code: "too_many_files")
         }

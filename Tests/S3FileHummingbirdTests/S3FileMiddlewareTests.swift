@@ -17,7 +17,7 @@ struct S3FileMiddlewareTests {
             let avatar = try await site.draw(TestSite.avatar)
             let documents = try await site.draw(TestSite.documents)
             let names = ["100%.txt", "a%20b.txt", "ünï 文.txt"]
-            try await site.put(avatar.folder + "/me", contentType: "image/png")
+            try await site.put(avatar.folder + "/me", text: "GIF89a…", contentType: "image/png")
             for index in names.indices { try await site.put("\(documents.folder)/\(index)", size: index) }
             let form =
                 documents.post(names.indices.map { ("\(documents.folder)/\($0)", names[$0]) })

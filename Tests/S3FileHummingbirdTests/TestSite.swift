@@ -58,11 +58,11 @@ struct TestSite: Sendable {
     }
 
     /// What the browser's upload leaves behind.
-    func put(_ key: String, size: Int = 5, contentType: String = "text/plain") async throws {
+    func put(_ key: String, size: Int = 5, text: String? = nil, contentType: String = "text/plain") async throws {
         _ = try await self.connections.s3.putObject(
             bucket: Self.bucket,
             key: key,
-            body: ByteBuffer(repeating: UInt8(ascii: "x"), count: size),
+            body: text.map { ByteBuffer(string: $0) } ?? ByteBuffer(repeating: UInt8(ascii: "x"), count: size),
             attributes: S3ObjectAttributes(contentType: contentType)
         )
     }
@@ -136,8 +136,7 @@ func withSite(_ body: @escaping @Sendable (TestSite) async throws -> Void) async
                     databaseURL: url,
                     bucket: TestSite.bucket,
                     endpointURL: "http://127.0.0.1:\(await server.boundPort())",
-                    accessKeyID: "s3file-dev",
-                    secretAccessKey: "s3file-dev-secret-key",
+                    credentials: .keys(accessKeyID: "s3file-dev", secretAccessKey: "s3file-dev-secret-key"),
                     secrets: [TestSite.secret]
                 )
                 let uploads = try Uploads(configuration: configuration, logger: .quiet)

@@ -43,8 +43,10 @@ struct Storeroom: Sendable {
                 databaseURL: url,
                 bucket: bucket,
                 endpointURL: endpoint,
-                accessKeyID: credentials.accessKeyID,
-                secretAccessKey: credentials.secretAccessKey,
+                credentials: .keys(
+                    accessKeyID: credentials.accessKeyID,
+                    secretAccessKey: credentials.secretAccessKey
+                ),
                 secrets: [S3FileConfiguration.developmentSecret]
             )
             return try await Connections.with(configuration, logger: .quiet) { connections in
@@ -54,15 +56,19 @@ struct Storeroom: Sendable {
     }
 
     /// Puts a tmp object, and enqueues the promise that a form would have brought.
-    func upload(_ text: String, key: String = "docs/\(UUID().uuidString).txt", filename: String = "a&b<c>.txt") async throws
-        -> UUID
-    {
+    func upload(
+        _ text: String,
+        key: String = "docs/\(UUID().uuidString).txt",
+        filename: String = "a&b<c>.txt",
+        attributes: S3ObjectAttributes = S3ObjectAttributes(contentType: "text/html"),
+        storage: StorageSettings? = nil
+    ) async throws -> UUID {
         let tmpKey = "tmp/s3file/f/\(UUID().uuidString)"
         let put = try await self.s3.putObject(
             bucket: self.bucket,
             key: tmpKey,
             body: ByteBuffer(string: text),
-            attributes: S3ObjectAttributes(contentType: "text/html")
+            attributes: attributes
         )
         let promise = UploadPromise(
             id: .version7(),
@@ -71,11 +77,12 @@ struct Storeroom: Sendable {
             tmpKey: tmpKey,
             filename: filename,
             size: Int64(text.utf8.count),
-            contentType: "text/html",
+            contentType: attributes.contentType ?? "application/octet-stream",
             etag: put.etag,
-            versionID: nil,
+            versionID: put.versionID,
             owner: nil,
-            requestedKey: key
+            requestedKey: key,
+            storage: storage
         )
         return try await self.queue.enqueue([promise], hold: nil)[0].id
     }

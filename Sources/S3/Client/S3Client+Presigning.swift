@@ -21,7 +21,8 @@ extension S3Client {
         now: Date = Date()
     ) async throws -> String {
         let target = try self.resolvedPublicEndpoint().target(bucket: bucket, key: key)
-        let credentials = try await self.currentCredentials(at: now)
+        let credentials = try await self.currentCredentials()
+        let now = self.clock.corrected(now)
         var expires = min(expires, SigV4.maximumExpiry)
         if let expiration = credentials.expiration {
             expires = min(expires, .seconds(Int64(expiration.timeIntervalSince(now))))
@@ -57,7 +58,11 @@ extension S3Client {
         now: Date = Date()
     ) async throws -> (url: String, fields: [(name: String, value: String)]) {
         let target = try self.resolvedPublicEndpoint().target(bucket: policy.bucket)
-        let credentials = try await self.currentCredentials(at: now)
+        let credentials = try await self.currentCredentials()
+        var policy = policy
+        // The policy's end is S3's to check, by its own clock.
+        policy.expiration = self.clock.corrected(policy.expiration)
+        let now = self.clock.corrected(now)
         let fields = policy.fields(
             credentials: credentials,
             region: self.configuration.region,

@@ -1,6 +1,7 @@
 package import AsyncHTTPClient
 package import Logging
 import NIOCore
+import Tracing
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -13,16 +14,28 @@ import NIOCore
 /// Every call throws ``S3Error``, or `CancellationError` when its task was cancelled. Copies and completed multipart uploads are
 /// never repeated after an unclear answer: see ``S3Error/isOutcomeUnknown``.
 package struct S3Client: Sendable {
-    /// How long a call may take in all, for each attempt.
+    /// How long each attempt of a call may take, in all and in its phases. How long connecting may take is the HTTP client's to know:
+    /// ``httpClientConfiguration(connectTimeout:idleTimeout:)``.
     package struct Timeouts: Sendable, Hashable {
-        /// For small requests. Bodies get more, by their size.
+        /// A small request in all. Bodies get more, by their size.
         package var request: Duration
-        /// For copies, during which a store may be silent.
+        /// A copy in all. Since a store may be silent while it copies, this is also how long it may be silent.
         package var copy: Duration
+        /// From the end of any other request to the head of its answer; as much more as the whole has for a large body.
+        package var firstByte: Duration
+        /// Between two pieces of any other answer.
+        package var idle: Duration
 
-        package init(request: Duration = .seconds(30), copy: Duration = .seconds(600)) {
+        package init(
+            request: Duration = .seconds(30),
+            copy: Duration = .seconds(600),
+            firstByte: Duration = .seconds(20),
+            idle: Duration = .seconds(20)
+        ) {
             self.request = request
             self.copy = copy
+            self.firstByte = firstByte
+            self.idle = idle
         }
     }
 
@@ -32,18 +45,27 @@ package struct S3Client: Sendable {
 
     let httpClient: HTTPClient
     let logger: Logger
+    /// The time by which requests are signed.
+    package let clock: ServerClock
+    /// How many requests the buckets' store takes at a time.
+    package let concurrency = BucketConcurrency()
+    package let budget = RetryBudget()
     let keys = SigningKeyCache()
     private let endpoint: Result<S3Endpoint, S3Error>
     private let publicEndpoint: Result<S3Endpoint, S3Error>
 
-    /// - Parameter httpClient: configured as ``httpClientConfiguration(connectTimeout:idleTimeout:)``; the caller shuts it down.
+    /// - Parameters:
+    ///   - httpClient: configured as ``httpClientConfiguration(connectTimeout:idleTimeout:)``; the caller shuts it down.
+    ///   - clock: the one that the provider of credentials goes by, if it goes by any.
     package init(
         configuration: S3Configuration,
         httpClient: HTTPClient,
         logger: Logger,
         retry: S3RetryPolicy = S3RetryPolicy(),
-        timeouts: Timeouts = Timeouts()
+        timeouts: Timeouts = Timeouts(),
+        clock: ServerClock = ServerClock()
     ) {
+        self.clock = clock
         self.configuration = configuration
         self.httpClient = httpClient
         self.logger = logger
@@ -75,6 +97,8 @@ package struct S3Client: Sendable {
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 64
         configuration.connectionPool.idleTimeout = .seconds(30)
         configuration.connectionPool.retryConnectionEstablishment = false
+        // Spans for a tracer that drops them would still cost their attributes, at every request.
+        if configuration.tracing.tracer is NoOpTracer { configuration.tracing.tracer = nil }
         return configuration
     }
 
@@ -82,17 +106,25 @@ package struct S3Client: Sendable {
     func resolvedPublicEndpoint() throws(S3Error) -> S3Endpoint { try self.publicEndpoint.get() }
 
     /// Credentials that have not ended.
-    func currentCredentials(at now: Date) async throws -> S3Credentials {
+    func currentCredentials() async throws -> S3Credentials {
         let credentials: S3Credentials
         do {
             credentials = try await self.configuration.credentials.credentials()
         } catch let error as S3Error {
             throw error
+        } catch let error as CredentialsError {
+            try Task.checkCancellation()
+            throw S3Error(
+                .credentialsUnavailable,
+                status: 0,
+                message: "No credentials for S3 could be had. \(error)",
+                retryable: error.retryable
+            )
         } catch {
             try Task.checkCancellation()
             throw S3Error(.credentialsUnavailable, status: 0, message: "No credentials for S3 could be had: \(error)")
         }
-        if let expiration = credentials.expiration, expiration <= now {
+        if let expiration = credentials.expiration, expiration <= self.clock.now {
             throw S3Error(.expiredToken, status: 0, message: "The S3 credentials ended at \(Timestamp.iso8601(expiration)).")
         }
         return credentials

@@ -23,7 +23,18 @@ struct S3Endpoint: Sendable, Hashable {
     var isEncrypted: Bool { self.scheme == "https" }
 
     init(_ url: String?, configuration: S3Configuration) throws(S3Error) {
-        let region = configuration.region
+        try self.init(url, region: configuration.region, addressing: configuration.addressing)
+    }
+
+    /// - Parameters:
+    ///   - url: nil for AWS in the region.
+    ///   - service: as in AWS's host names.
+    init(
+        _ url: String?,
+        service: String = "s3",
+        region: String,
+        addressing: S3Configuration.Addressing
+    ) throws(S3Error) {
         guard !region.isEmpty, region.utf8.allSatisfy(Self.isNameByte) else {
             throw S3Error(
                 .configuration,
@@ -31,10 +42,10 @@ struct S3Endpoint: Sendable, Hashable {
                 message: "The region '\(region)' is not valid: set AWS_REGION, as in us-east-1."
             )
         }
-        self.addressing = configuration.addressing
+        self.addressing = addressing
         guard let url else {
             self.scheme = "https"
-            self.authority = "s3.\(region).amazonaws.com" + (region.hasPrefix("cn-") ? ".cn" : "")
+            self.authority = "\(service).\(region).amazonaws.com" + (region.hasPrefix("cn-") ? ".cn" : "")
             return
         }
         let rest: Substring
@@ -126,7 +137,7 @@ struct S3Endpoint: Sendable, Hashable {
         S3Error(
             .configuration,
             status: 0,
-            message: "The S3 endpoint '\(url)' cannot be used: \(reason). It should look like http://127.0.0.1:9000."
+            message: "The endpoint '\(url)' cannot be used: \(reason). It should look like http://127.0.0.1:9000."
         )
     }
 }

@@ -38,7 +38,7 @@ package struct S3ObjectBody: AsyncSequence, Sendable {
         package mutating func next() async throws -> ByteBuffer? {
             while true {
                 do {
-                    if let buffer = try await self.bytes.next() {
+                    if let buffer = try await self.nextInTime() {
                         self.position += Int64(buffer.readableBytes)
                         guard self.position <= self.end else {
                             throw S3Error(
@@ -56,12 +56,29 @@ package struct S3ObjectBody: AsyncSequence, Sendable {
                 } catch {
                     try Task.checkCancellation()
                     let failure = try self.body.client.failure(error, self.body.request)
-                    guard self.position < self.end, let delay = self.body.client.retry.delay(after: self.attempt, error: failure)
+                    guard
+                        self.position < self.end, let delay = self.body.client.retry.delay(after: self.attempt, error: failure),
+                        self.body.client.budget.pay(for: failure) != nil
                     else { throw failure }
                     try await Task.sleep(for: delay)
                     self.attempt += 1
                     try await self.resume()
                 }
+            }
+        }
+
+        /// The next piece, unless it lets wait too long.
+        @concurrent
+        private mutating func nextInTime() async throws -> ByteBuffer? {
+            let idle = self.body.client.timeouts.idle
+            // The HTTP client forbids two tasks to use its iterator. There is one at a time: the child that has it ends before this
+            // function goes on.
+            nonisolated(unsafe) var bytes = self.bytes
+            defer { self.bytes = bytes }
+            do {
+                return try await withDeadline(idle) { try await bytes.next() }
+            } catch is DeadlineExceeded {
+                throw AttemptTimeout(phase: .idle, limit: idle)
             }
         }
 

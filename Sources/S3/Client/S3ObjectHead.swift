@@ -24,6 +24,8 @@ package struct S3ObjectHead: Sendable, Hashable {
     /// The store's clock when it answered.
     package var date: Date?
     package var storageClass: String?
+    /// How many tags it has; nil for none.
+    package var tagCount: Int?
     /// The `x-amz-meta-` headers, by the rest of their names in lower case.
     package var metadata: [String: String]
 
@@ -38,6 +40,7 @@ package struct S3ObjectHead: Sendable, Hashable {
         checksum: String? = nil,
         date: Date? = nil,
         storageClass: String? = nil,
+        tagCount: Int? = nil,
         metadata: [String: String] = [:]
     ) {
         self.size = size
@@ -50,6 +53,7 @@ package struct S3ObjectHead: Sendable, Hashable {
         self.checksum = checksum
         self.date = date
         self.storageClass = storageClass
+        self.tagCount = tagCount
         self.metadata = metadata
     }
 
@@ -88,6 +92,7 @@ package struct S3ObjectHead: Sendable, Hashable {
             checksum: headers.first(name: "x-amz-checksum-crc64nvme"),
             date: headers.first(name: "date").flatMap { Timestamp.parseHTTP($0) },
             storageClass: headers.first(name: "x-amz-storage-class"),
+            tagCount: headers.first(name: "x-amz-tagging-count").flatMap { Int($0) },
             metadata: metadata
         )
     }

@@ -23,6 +23,11 @@ struct S3Request: Sendable {
     /// The largest body of an answer that is success.
     var responseLimit: Int = 64 * 1024
 
+    /// S3 works on these before it answers, and may send nothing meanwhile, or blanks that keep the connection open.
+    var mayBeSilent: Bool {
+        self.operation == "CopyObject" || self.operation == "UploadPartCopy" || self.operation == "CompleteMultipartUpload"
+    }
+
     var subject: S3Error.Subject {
         S3Error.Subject(operation: self.operation, bucket: self.bucket, hasKey: self.key != nil)
     }

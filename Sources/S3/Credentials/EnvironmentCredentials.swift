@@ -1,33 +1,30 @@
-#if canImport(FoundationEssentials)
-    import FoundationEssentials
-#else
-    import Foundation
-#endif
-
 /// The credentials in `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and, for temporary ones, `AWS_SESSION_TOKEN`.
-///
-/// Read once: an environment does not change under a process.
 package struct EnvironmentCredentials: S3CredentialsProvider {
-    private let value: S3Credentials
+    static let source = "the environment"
 
-    package init() throws(S3Error) {
-        try self.init(environment: ProcessInfo.processInfo.environment)
+    private let environment: [String: String]
+
+    /// - Parameter environment: of this process; it does not change under it.
+    package init(environment: [String: String]) {
+        self.environment = environment
     }
 
-    package init(environment: [String: String]) throws(S3Error) {
-        func required(_ name: String) throws(S3Error) -> String {
-            guard let value = environment[name], !value.isEmpty else {
-                throw S3Error(.configuration, status: 0, message: "Set \(name): S3 requests are signed with it.")
-            }
-            return value
+    package func credentials() async throws -> S3Credentials {
+        func value(_ name: String) -> String? { self.environment[name].flatMap { $0.isEmpty ? nil : $0 } }
+        switch (value("AWS_ACCESS_KEY_ID"), value("AWS_SECRET_ACCESS_KEY")) {
+        case (nil, nil):
+            throw CredentialsError(.absent, Self.source, "AWS_ACCESS_KEY_ID is not set")
+        case (let accessKeyID?, let secretAccessKey?):
+            return try S3Credentials(
+                from: Self.source,
+                accessKeyID: accessKeyID,
+                secretAccessKey: secretAccessKey,
+                sessionToken: value("AWS_SESSION_TOKEN")
+            )
+        case (_?, nil):
+            throw CredentialsError(.failed, Self.source, "AWS_SECRET_ACCESS_KEY is not set: set it beside AWS_ACCESS_KEY_ID")
+        case (nil, _?):
+            throw CredentialsError(.failed, Self.source, "AWS_ACCESS_KEY_ID is not set: set it beside AWS_SECRET_ACCESS_KEY")
         }
-        let token = environment["AWS_SESSION_TOKEN"]
-        self.value = S3Credentials(
-            accessKeyID: try required("AWS_ACCESS_KEY_ID"),
-            secretAccessKey: try required("AWS_SECRET_ACCESS_KEY"),
-            sessionToken: token?.isEmpty == false ? token : nil
-        )
     }
-
-    package func credentials() async throws -> S3Credentials { self.value }
 }

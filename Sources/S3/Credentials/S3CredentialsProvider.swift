@@ -1,6 +1,15 @@
 /// Where credentials come from. Asked before every attempt of every request, so it should remember what it may.
 package protocol S3CredentialsProvider: Sendable {
     func credentials() async throws -> S3Credentials
+
+    /// S3 called these ended: whoever keeps them asks anew next time.
+    ///
+    /// - Returns: whether the next ones may be others.
+    func discard(_ credentials: S3Credentials) -> Bool
+}
+
+extension S3CredentialsProvider {
+    package func discard(_ credentials: S3Credentials) -> Bool { false }
 }
 
 /// Credentials that were given once.

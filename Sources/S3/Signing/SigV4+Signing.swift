@@ -18,30 +18,25 @@ extension SigV4 {
         for request: Request,
         credentials: S3Credentials,
         region: String,
+        service: String = "s3",
         now: Date,
         keys: SigningKeyCache? = nil
     ) -> [(name: String, value: String)] {
         let timestamp = Timestamp.signature(now)
-        let scope = Scope(date: now, region: region)
+        let scope = Scope(timestamp: timestamp, region: region, service: service)
         var added: [(name: String, value: String)] = [
             ("x-amz-date", timestamp),
             ("x-amz-content-sha256", request.payloadHash),
         ]
         if let token = credentials.sessionToken { added.append(("x-amz-security-token", token)) }
-        var request = request
-        request.headers += added
-        let signedHeaders = Set(request.headers.map { $0.name.lowercased() }).sorted()
-        let stringToSign = self.stringToSign(
-            canonicalRequest: self.canonicalRequest(request, signedHeaders: signedHeaders),
-            timestamp: timestamp,
-            scope: scope
-        )
+        let canonical = CanonicalRequest(request, headers: CanonicalHeaders(request.headers + added))
+        let stringToSign = self.stringToSign(hash: SHA256.hash(data: canonical.bytes), timestamp: timestamp, scope: scope)
         let signature = self.signature(of: stringToSign, key: self.key(credentials, scope, keys))
         added.append(
             (
                 "authorization",
                 "\(self.algorithm) Credential=\(credentials.accessKeyID)/\(scope),"
-                    + "SignedHeaders=\(signedHeaders.joined(separator: ";")),Signature=\(signature)"
+                    + "SignedHeaders=\(canonical.signedHeaders),Signature=\(signature)"
             )
         )
         return added
@@ -64,27 +59,20 @@ extension SigV4 {
         keys: SigningKeyCache? = nil
     ) -> [(name: String, value: String)] {
         let timestamp = Timestamp.signature(now)
-        let scope = Scope(date: now, region: region)
-        let signedHeaders = Set(headers.map { $0.name.lowercased() }).sorted()
+        let scope = Scope(timestamp: timestamp, region: region)
+        let headers = CanonicalHeaders(headers)
         var query = query
         query.append(("X-Amz-Algorithm", self.algorithm))
         query.append(("X-Amz-Credential", "\(credentials.accessKeyID)/\(scope)"))
         query.append(("X-Amz-Date", timestamp))
         query.append(("X-Amz-Expires", String(min(max(expires, .seconds(1)), self.maximumExpiry).components.seconds)))
         if let token = credentials.sessionToken { query.append(("X-Amz-Security-Token", token)) }
-        query.append(("X-Amz-SignedHeaders", signedHeaders.joined(separator: ";")))
-        let request = Request(
-            method: method,
-            path: path,
-            query: query,
-            headers: headers,
-            payloadHash: self.unsignedPayload
+        query.append(("X-Amz-SignedHeaders", headers.names))
+        let canonical = CanonicalRequest(
+            Request(method: method, path: path, query: query, headers: [], payloadHash: self.unsignedPayload),
+            headers: headers
         )
-        let stringToSign = self.stringToSign(
-            canonicalRequest: self.canonicalRequest(request, signedHeaders: signedHeaders),
-            timestamp: timestamp,
-            scope: scope
-        )
+        let stringToSign = self.stringToSign(hash: SHA256.hash(data: canonical.bytes), timestamp: timestamp, scope: scope)
         query.append(("X-Amz-Signature", self.signature(of: stringToSign, key: self.key(credentials, scope, keys))))
         return query
     }

@@ -56,7 +56,11 @@ package enum SigV4 {
         }
 
         package init(date: Date, region: String, service: String = "s3") {
-            self.init(date: String(Timestamp.signature(date).prefix(8)), region: region, service: service)
+            self.init(timestamp: Timestamp.signature(date), region: region, service: service)
+        }
+
+        init(timestamp: String, region: String, service: String = "s3") {
+            self.init(date: String(timestamp.prefix(8)), region: region, service: service)
         }
 
         package var description: String { "\(self.date)/\(self.region)/\(self.service)/aws4_request" }
@@ -75,24 +79,17 @@ package enum SigV4 {
 
     /// - Parameter signedHeaders: lower-case names; they are sorted here.
     package static func canonicalRequest(_ request: Request, signedHeaders: [String]) -> String {
-        let names = signedHeaders.sorted()
-        let query = request.query
-            .map { (name: URIEncoding.encode($0.name), value: URIEncoding.encode($0.value)) }
-            .sorted { ($0.name, $0.value) < ($1.name, $1.value) }
-            .map { "\($0.name)=\($0.value)" }
-            .joined(separator: "&")
-        var text = "\(request.method)\n\(request.path)\n\(query)\n"
-        for name in names {
-            let values = request.headers.lazy.filter { $0.name.lowercased() == name }.map { Self.trimmed($0.value) }
-            text += "\(name):\(values.joined(separator: ","))\n"
-        }
-        text += "\n\(names.joined(separator: ";"))\n\(request.payloadHash)"
-        return text
+        let headers = CanonicalHeaders(request.headers, only: signedHeaders)
+        return String(decoding: CanonicalRequest(request, headers: headers).bytes, as: UTF8.self)
     }
 
     /// - Parameter timestamp: as in `x-amz-date`, `20130524T000000Z`.
     package static func stringToSign(canonicalRequest: String, timestamp: String, scope: Scope) -> String {
-        "\(self.algorithm)\n\(timestamp)\n\(scope)\n\(self.hexadecimal(SHA256.hash(data: Array(canonicalRequest.utf8))))"
+        self.stringToSign(hash: SHA256.hash(data: Array(canonicalRequest.utf8)), timestamp: timestamp, scope: scope)
+    }
+
+    static func stringToSign(hash: SHA256Digest, timestamp: String, scope: Scope) -> String {
+        "\(self.algorithm)\n\(timestamp)\n\(scope)\n\(self.hexadecimal(hash))"
     }
 
     /// Lower-case hexadecimal. For a POST policy the string to sign is the Base64 text of the policy.
@@ -109,17 +106,13 @@ package enum SigV4 {
     }
 
     package static func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
-        let digits = Array("0123456789abcdef".utf8)
+        func digit(_ nibble: UInt8) -> UInt8 { nibble < 10 ? UInt8(ascii: "0") + nibble : UInt8(ascii: "a") + nibble - 10 }
         var text: [UInt8] = []
+        text.reserveCapacity(64)
         for byte in bytes {
-            text.append(digits[Int(byte >> 4)])
-            text.append(digits[Int(byte & 0x0F)])
+            text.append(digit(byte >> 4))
+            text.append(digit(byte & 0x0F))
         }
         return String(decoding: text, as: UTF8.self)
-    }
-
-    /// Without surrounding blanks, and runs of blanks as one space.
-    private static func trimmed(_ value: String) -> String {
-        value.split(whereSeparator: { $0 == " " || $0 == "\t" }).joined(separator: " ")
     }
 }

@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import Foundation
 package import Logging
 package import NIOCore
 package import Postgres
@@ -19,7 +20,8 @@ package final class Connections: Service {
     /// - Throws: ``ConfigurationError`` for an endpoint or a region that cannot be used.
     package init(configuration: S3FileConfiguration, on eventLoop: (any EventLoop)? = nil, logger: Logger) throws {
         self.configuration = configuration
-        let s3 = try S3Configuration(configuration)
+        // Before there is an HTTP client that would have to be shut down.
+        var s3 = try S3Configuration(configuration)
         do {
             try s3.validate()
         } catch {
@@ -28,7 +30,20 @@ package final class Connections: Service {
         var http = S3Client.httpClientConfiguration()
         http.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = max(32, configuration.workerConcurrency * 2)
         self.http = HTTPClient(eventLoopGroupProvider: eventLoop.map { .shared($0) } ?? .singleton, configuration: http)
-        self.s3 = S3Client(configuration: s3, httpClient: self.http, logger: logger)
+        let clock = ServerClock()
+        if configuration.credentials == .standardChain {
+            let transport = CredentialsTransport(httpClient: self.http, clock: clock)
+            s3.credentials = RefreshingCredentials(
+                CredentialsChain.standard(
+                    environment: ProcessInfo.processInfo.environment,
+                    region: configuration.region,
+                    transport: transport
+                ),
+                logger: logger,
+                now: { clock.now }
+            )
+        }
+        self.s3 = S3Client(configuration: s3, httpClient: self.http, logger: logger, clock: clock)
         self.postgres = PostgresClient(
             configuration: PostgresConfiguration(url: configuration.databaseURL),
             logger: logger
@@ -65,19 +80,15 @@ package final class Connections: Service {
 }
 
 extension S3Configuration {
+    /// Without given keys no credentials yet: whoever has an HTTP client brings the chain.
+    ///
     /// - Throws: ``ConfigurationError`` for an addressing style that does not exist.
     package init(_ configuration: S3FileConfiguration) throws {
         self.init(
             endpoint: configuration.endpointURL,
             publicEndpoint: configuration.publicEndpointURL,
             region: configuration.region,
-            credentials: StaticCredentials(
-                S3Credentials(
-                    accessKeyID: configuration.accessKeyID,
-                    secretAccessKey: configuration.secretAccessKey,
-                    sessionToken: configuration.sessionToken
-                )
-            )
+            credentials: configuration.credentials.given
         )
         switch configuration.addressing {
         case nil: break
@@ -85,6 +96,16 @@ extension S3Configuration {
         case "virtual-host": self.addressing = .virtualHost
         case .some(let other):
             throw ConfigurationError("S3FILE_ADDRESSING is \"\(other)\": set it to path or virtual-host")
+        }
+    }
+}
+
+extension S3FileConfiguration.Credentials {
+    fileprivate var given: any S3CredentialsProvider {
+        switch self {
+        case .standardChain: CredentialsChain([])
+        case .keys(let accessKeyID, let secretAccessKey, let sessionToken):
+            StaticCredentials(accessKeyID: accessKeyID, secretAccessKey: secretAccessKey, sessionToken: sessionToken)
         }
     }
 }

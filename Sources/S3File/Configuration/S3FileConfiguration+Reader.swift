@@ -1,12 +1,14 @@
 public import Configuration
 import Foundation
+import S3
 
 extension S3FileConfiguration {
     /// Reads the settings. With swift-configuration's environment provider the keys are the names in parentheses.
     ///
     /// - `database.url` (DATABASE_URL, secret, required)
-    /// - `aws.region` (AWS_REGION, default us-east-1), `aws.accessKeyId` (AWS_ACCESS_KEY_ID),
-    ///   `aws.secretAccessKey` (AWS_SECRET_ACCESS_KEY, secret), `aws.sessionToken` (AWS_SESSION_TOKEN, secret)
+    /// - `aws.region` (AWS_REGION, or `aws.defaultRegion`, AWS_DEFAULT_REGION; default that of the profile, or us-east-1)
+    /// - `aws.accessKeyId` (AWS_ACCESS_KEY_ID), `aws.secretAccessKey` (AWS_SECRET_ACCESS_KEY, secret), `aws.sessionToken`
+    ///   (AWS_SESSION_TOKEN, secret); without them the standard chain of AWS is asked: ``Credentials/standardChain``
     /// - `aws.endpointUrlS3` (AWS_ENDPOINT_URL_S3) or `aws.endpointUrl` (AWS_ENDPOINT_URL): S3 other than AWS
     /// - `s3file.bucket` (S3FILE_BUCKET, required), `s3file.publicEndpointUrl` (S3FILE_PUBLIC_ENDPOINT_URL),
     ///   `s3file.addressing` (S3FILE_ADDRESSING: path or virtual-host)
@@ -21,6 +23,11 @@ extension S3FileConfiguration {
     ///
     /// - Throws: ``ConfigurationError`` naming the setting and what to do.
     public init(reader: ConfigReader) throws {
+        try self.init(reader: reader, environment: ProcessInfo.processInfo.environment)
+    }
+
+    /// - Parameter environment: leads to the shared files of the AWS CLI.
+    package init(reader: ConfigReader, environment: [String: String]) throws {
         func required(_ key: ConfigKey, _ name: String, _ remedy: String, isSecret: Bool = false) throws -> String {
             guard let value = reader.string(forKey: key, isSecret: isSecret), !value.isEmpty else {
                 throw ConfigurationError("\(name) is not set: \(remedy)")
@@ -48,6 +55,30 @@ extension S3FileConfiguration {
             return days == 0 ? nil : .seconds(days * 86_400)
         }
 
+        func region() throws -> String {
+            if let region = optional("aws.region") ?? optional("aws.defaultRegion") { return region }
+            do {
+                return try SharedConfiguration.region(environment: environment) ?? "us-east-1"
+            } catch {
+                throw ConfigurationError("AWS_REGION is not set, and \(error)")
+            }
+        }
+        func credentials() throws -> Credentials {
+            let accessKeyID = optional("aws.accessKeyId")
+            let secretAccessKey = optional("aws.secretAccessKey", isSecret: true)
+            switch (accessKeyID, secretAccessKey) {
+            case (nil, nil): return .standardChain
+            case (let accessKeyID?, let secretAccessKey?):
+                return .keys(
+                    accessKeyID: accessKeyID,
+                    secretAccessKey: secretAccessKey,
+                    sessionToken: optional("aws.sessionToken", isSecret: true)
+                )
+            case (_?, nil): throw ConfigurationError("AWS_SECRET_ACCESS_KEY is not set: set it beside AWS_ACCESS_KEY_ID")
+            case (nil, _?): throw ConfigurationError("AWS_ACCESS_KEY_ID is not set: set it beside AWS_SECRET_ACCESS_KEY")
+            }
+        }
+
         let environmentName = optional("s3file.environment") ?? "development"
         guard let environment = Environment(rawValue: environmentName) else {
             throw ConfigurationError("S3FILE_ENVIRONMENT is \"\(environmentName)\": set it to development or production")
@@ -68,18 +99,11 @@ extension S3FileConfiguration {
                 isSecret: true
             ),
             bucket: required("s3file.bucket", "S3FILE_BUCKET", "set it to the bucket that takes the uploads"),
-            region: optional("aws.region") ?? "us-east-1",
+            region: region(),
             endpointURL: optional("aws.endpointUrlS3") ?? optional("aws.endpointUrl"),
             publicEndpointURL: optional("s3file.publicEndpointUrl"),
             addressing: optional("s3file.addressing"),
-            accessKeyID: required("aws.accessKeyId", "AWS_ACCESS_KEY_ID", "set it to the access key of a user of the bucket"),
-            secretAccessKey: required(
-                "aws.secretAccessKey",
-                "AWS_SECRET_ACCESS_KEY",
-                "set it beside AWS_ACCESS_KEY_ID",
-                isSecret: true
-            ),
-            sessionToken: optional("aws.sessionToken", isSecret: true),
+            credentials: credentials(),
             secrets: secretText.split(separator: ",").map { $0.trimmingPrefix { $0 == " " } }.map(String.init),
             location: optional("s3file.location") ?? "",
             tmpPath: optional("s3file.tmpPath") ?? "tmp/s3file",

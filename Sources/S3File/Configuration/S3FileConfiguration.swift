@@ -20,10 +20,8 @@ public struct S3FileConfiguration: Sendable {
     public var publicEndpointURL: String?
     /// `path` or `virtual-host`; `nil` decides by the endpoint.
     public var addressing: String?
-    /// Credentials.
-    public var accessKeyID: String
-    public var secretAccessKey: String
-    public var sessionToken: String?
+    /// Who this process is for S3.
+    public var credentials: Credentials
     /// Secrets of tickets and tokens: the first signs, all verify.
     public var secrets: [String]
     /// A prefix of every key, tmp and stored; empty for none.
@@ -80,9 +78,7 @@ public struct S3FileConfiguration: Sendable {
         endpointURL: String? = nil,
         publicEndpointURL: String? = nil,
         addressing: String? = nil,
-        accessKeyID: String,
-        secretAccessKey: String,
-        sessionToken: String? = nil,
+        credentials: Credentials = .standardChain,
         secrets: [String],
         location: String = "",
         tmpPath: String = "tmp/s3file",
@@ -100,9 +96,7 @@ public struct S3FileConfiguration: Sendable {
         self.endpointURL = endpointURL
         self.publicEndpointURL = publicEndpointURL
         self.addressing = addressing
-        self.accessKeyID = accessKeyID
-        self.secretAccessKey = secretAccessKey
-        self.sessionToken = sessionToken
+        self.credentials = credentials
         self.secrets = secrets
         self.location = location
         self.tmpPath = tmpPath

@@ -88,8 +88,8 @@ final class DevelopmentApp: Service {
         S3DevServerConfiguration(
             directory: self.directory.path + "/s3",
             port: port.number,
-            accessKeyID: configuration.accessKeyID,
-            secretAccessKey: configuration.secretAccessKey,
+            accessKeyID: S3FileConfiguration.developmentAccessKeyID,
+            secretAccessKey: S3FileConfiguration.developmentSecretAccessKey,
             region: configuration.region,
             buckets: [configuration.bucket]
         )

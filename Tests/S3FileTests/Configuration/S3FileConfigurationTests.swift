@@ -1,4 +1,5 @@
 import Configuration
+import Foundation
 import Testing
 
 @testable import S3File
@@ -13,7 +14,8 @@ import Testing
     private func read(_ changes: [String: String?] = [:]) throws -> S3FileConfiguration {
         let environment = Self.good.merging(changes.mapValues { $0 ?? "" }) { $1 }
         return try S3FileConfiguration(
-            reader: ConfigReader(provider: EnvironmentVariablesProvider(environmentVariables: environment))
+            reader: ConfigReader(provider: EnvironmentVariablesProvider(environmentVariables: environment)),
+            environment: environment
         )
     }
 
@@ -46,7 +48,8 @@ import Testing
 
     @Test(
         arguments: [
-            ("DATABASE_URL", nil), ("S3FILE_BUCKET", nil), ("AWS_ACCESS_KEY_ID", nil), ("S3FILE_ENVIRONMENT", "staging"),
+            ("DATABASE_URL", nil), ("S3FILE_BUCKET", nil), ("AWS_ACCESS_KEY_ID", nil), ("AWS_SECRET_ACCESS_KEY", nil),
+            ("S3FILE_ENVIRONMENT", "staging"),
             ("S3FILE_EXPIRY_HOURS", "soon"), ("S3FILE_EXPIRY_HOURS", "1"), ("S3FILE_TICKET_HOURS", "-1"),
             ("S3FILE_TMP_PATH", "/tmp/"),
             ("S3FILE_TMP_PATH", "../x"), ("S3FILE_LOCATION", "a//b"), ("S3FILE_WORKER_CONCURRENCY", "many"),
@@ -57,6 +60,33 @@ import Testing
     func `a wrong setting is named`(name: String, value: String?) throws {
         let error = #expect(throws: ConfigurationError.self) { try self.read([name: value]) }
         #expect(error?.message.contains(name) == true, "\(error?.message ?? "")")
+    }
+
+    @Test func `without keys the standard chain is asked, and the region may be the profile's`() throws {
+        let keys = try self.read(["AWS_SESSION_TOKEN": "token"])
+        #expect(
+            keys.credentials == .keys(accessKeyID: "AKIAEXAMPLE", secretAccessKey: "x", sessionToken: "token")
+        )
+        for text in ["\(keys.credentials)", String(reflecting: keys.credentials)] {
+            #expect(text.contains("AKIAEXAMPLE") && !text.contains("token"))
+        }
+        let folder = FileManager.default.temporaryDirectory.appending(path: "s3file-aws-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let file = folder.appending(path: "config")
+        try Data("[default]\nregion = eu-west-3\n".utf8).write(to: file)
+        let chain: [String: String?] = ["AWS_ACCESS_KEY_ID": nil, "AWS_SECRET_ACCESS_KEY": nil, "AWS_CONFIG_FILE": file.path]
+        let found = try self.read(chain)
+        #expect(found.credentials == .standardChain && found.accessKeyID == nil)
+        #expect(found.region == "eu-west-3")
+        #expect(try self.read(chain.merging(["AWS_DEFAULT_REGION": "eu-west-1"]) { $1 }).region == "eu-west-1")
+        #expect(try self.read(chain.merging(["AWS_REGION": "eu-west-2"]) { $1 }).region == "eu-west-2")
+        try Data("[default\n".utf8).write(to: file)
+        #expect(#expect(throws: ConfigurationError.self) { try self.read(chain) }?.message.contains(file.path) == true)
+        // Keys that are found later cannot be the development server's.
+        #expect(throws: ConfigurationError.self) {
+            try self.read(chain.merging(["S3FILE_SECRET": nil, "AWS_CONFIG_FILE": nil]) { $1 }).refuseDevelopmentSettings()
+        }
     }
 
     @Test func `production needs a secret of its own`() throws {

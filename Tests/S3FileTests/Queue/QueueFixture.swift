@@ -34,7 +34,8 @@ extension UploadPromise {
         key: String = "docs/\(UUID().uuidString).pdf",
         filename: String = "report.pdf",
         etag: String = "\"900150983cd24fb0d6963f7d28e17f72\"",
-        owner: String? = "user-42"
+        owner: String? = "user-42",
+        storage: StorageSettings? = nil
     ) -> UploadPromise {
         UploadPromise(
             id: .version7(),
@@ -47,7 +48,8 @@ extension UploadPromise {
             etag: etag,
             versionID: nil,
             owner: owner,
-            requestedKey: key
+            requestedKey: key,
+            storage: storage
         )
     }
 }

@@ -106,9 +106,16 @@ struct S3EndpointTests {
             environment: ["AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_SESSION_TOKEN": "c"]
         ).credentials()
         #expect(credentials == S3Credentials(accessKeyID: "a", secretAccessKey: "b", sessionToken: "c"))
-        let error = #expect(throws: S3Error.self) {
-            try EnvironmentCredentials(environment: ["AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": ""])
+        for (environment, name, kind) in [
+            (["AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": ""], "AWS_SECRET_ACCESS_KEY", CredentialsError.Kind.failed),
+            (["AWS_SECRET_ACCESS_KEY": "b"], "AWS_ACCESS_KEY_ID", .failed), ([:], "AWS_ACCESS_KEY_ID", .absent),
+            (["AWS_ACCESS_KEY_ID": "a\nb", "AWS_SECRET_ACCESS_KEY": "b"], "access key id", .failed),
+        ] {
+            let error = await #expect(throws: CredentialsError.self) {
+                try await EnvironmentCredentials(environment: environment).credentials()
+            }
+            #expect(error?.kind == kind)
+            #expect(error?.description.contains(name) == true)
         }
-        #expect(error?.message.contains("AWS_SECRET_ACCESS_KEY") == true)
     }
 }

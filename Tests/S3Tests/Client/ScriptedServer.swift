@@ -10,6 +10,8 @@ struct ScriptedServer: Sendable {
         case send(String)
         /// The bytes, then the end of the connection.
         case sendAndClose(String)
+        /// The pieces, one after the other; the connection stays open.
+        case drip([String], every: TimeAmount)
         /// Nothing, for ever.
         case silence
 
@@ -91,6 +93,12 @@ struct ScriptedServer: Sendable {
             case .sendAndClose(let bytes):
                 context.writeAndFlush(self.wrapOutboundOut(ByteBuffer(string: bytes)), promise: nil)
                 context.close(promise: nil)
+            case .drip(let pieces, let pause):
+                for (index, piece) in pieces.enumerated() {
+                    context.eventLoop.assumeIsolated().scheduleTask(in: pause * index) {
+                        context.writeAndFlush(self.wrapOutboundOut(ByteBuffer(string: piece)), promise: nil)
+                    }
+                }
             case .silence:
                 break
             }

@@ -1,0 +1,31 @@
+extension S3FileConfiguration {
+    /// Who this process is for S3. Descriptions never show a secret.
+    public enum Credentials: Sendable, Equatable {
+        /// As every AWS SDK finds them, and renewed before they end: the environment, a web identity (EKS), the profile in the shared
+        /// files of the AWS CLI, the container's endpoint (ECS, EKS pod identity), the EC2 instance.
+        /// <https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html>
+        case standardChain
+        /// One access key. A session token belongs to temporary credentials, which this process cannot renew.
+        case keys(accessKeyID: String, secretAccessKey: String, sessionToken: String? = nil)
+    }
+
+    /// Of ``Credentials/keys(accessKeyID:secretAccessKey:sessionToken:)``; `nil` when the keys are found later.
+    package var accessKeyID: String? {
+        if case .keys(let accessKeyID, _, _) = self.credentials { accessKeyID } else { nil }
+    }
+
+    package var secretAccessKey: String? {
+        if case .keys(_, let secretAccessKey, _) = self.credentials { secretAccessKey } else { nil }
+    }
+}
+
+extension S3FileConfiguration.Credentials: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    public var description: String {
+        switch self {
+        case .standardChain: "the standard chain of AWS"
+        case .keys(let accessKeyID, _, _): "the access key \(accessKeyID), secret redacted"
+        }
+    }
+    public var debugDescription: String { self.description }
+    public var customMirror: Mirror { Mirror(self, children: ["credentials": self.description]) }
+}
