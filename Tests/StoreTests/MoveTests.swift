@@ -67,8 +67,10 @@ import Testing
                     databaseURL: url,
                     bucket: here.name,
                     endpointURL: here.endpoint,
-                    accessKeyID: here.credentials.accessKeyID,
-                    secretAccessKey: here.credentials.secretAccessKey,
+                    credentials: .keys(
+                        accessKeyID: here.credentials.accessKeyID,
+                        secretAccessKey: here.credentials.secretAccessKey
+                    ),
                     secrets: ["a secret of these tests, and of nothing else"]
                 )
                 try await Connections.with(configuration, logger: .quiet) { connections in
