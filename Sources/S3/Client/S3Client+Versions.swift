@@ -27,7 +27,7 @@ extension S3Client {
             operation: "ListObjectVersions",
             method: .GET,
             bucket: bucket,
-            query: [("versions", ""), ("encoding-type", "url"), ("max-keys", "1000")],
+            query: [("versions", ""), ("max-keys", "1000")],
             timeout: self.timeouts.request,
             responseLimit: Self.versionListingLimit
         )

@@ -2,7 +2,7 @@
 ///
 /// ([AWS: Shared config and credentials files](https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html))
 package struct SharedConfiguration: Sendable, Equatable {
-    enum File: Sendable {
+    package enum File: Sendable {
         /// Sections are `[profile name]` or `[default]`.
         case config
         /// Sections are `[name]`.
@@ -16,9 +16,11 @@ package struct SharedConfiguration: Sendable, Equatable {
 
     package private(set) var profiles: [String: Profile] = [:]
 
+    package init() {}
+
     /// Adds a file's profiles. What was read earlier is replaced property by property, so the credentials file, which goes before
     /// the config file, is read last.
-    mutating func read(_ text: String, _ file: File, path: String) throws(CredentialsError) {
+    package mutating func read(_ text: String, _ file: File, path: String) throws(CredentialsError) {
         func malformed(_ line: Int, _ what: String) -> CredentialsError {
             // The line itself may be a secret.
             CredentialsError(.failed, Self.source, "\(path), line \(line): \(what)")

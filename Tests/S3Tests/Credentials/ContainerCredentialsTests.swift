@@ -9,7 +9,7 @@ struct ContainerCredentialsTests {
 
     @Test("ECS gives a path, and EKS a URL with a token that is read anew each time")
     func answers() async throws {
-        try await Issued.with([.status("200 OK", Issued.json())]) { server, transport in
+        try await Issued.with([.status("200 OK", Issued.json())]) { server, transport async throws in
             let credentials = try await ContainerCredentials(
                 environment: ["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/v2/credentials/x"],
                 transport: transport,
@@ -21,8 +21,8 @@ struct ContainerCredentialsTests {
             #expect(server.requests.first?.hasPrefix("GET /v2/credentials/x HTTP/1.1\r\n") == true)
             #expect(server.requests.first?.lowercased().contains("authorization:") == false)
         }
-        try await Issued.withFiles(["token": "first"]) { folder in
-            try await Issued.with([.status("200 OK", Issued.json())]) { server, transport in
+        try await Issued.withFiles(["token": "first"]) { folder async throws in
+            try await Issued.with([.status("200 OK", Issued.json())]) { server, transport async throws in
                 let provider = ContainerCredentials(
                     environment: [
                         "AWS_CONTAINER_CREDENTIALS_FULL_URI": "\(server.endpoint)/v1/credentials",
@@ -69,7 +69,7 @@ struct ContainerCredentialsTests {
         ]
     )
     func hostile(answer: String) async throws {
-        try await Issued.with([.status("200 OK", answer)]) { server, transport in
+        try await Issued.with([.status("200 OK", answer)]) { server, transport async throws in
             let error = await #expect(throws: CredentialsError.self) {
                 try await ContainerCredentials(
                     environment: ["AWS_CONTAINER_CREDENTIALS_FULL_URI": "\(server.endpoint)/"],
@@ -85,7 +85,7 @@ struct ContainerCredentialsTests {
     @Test("A stumbling endpoint is asked again; one that refuses is not")
     func failures() async throws {
         func ask(_ answers: [ScriptedServer.Answer]) async throws -> (Result<S3Credentials, any Error>, Int) {
-            try await Issued.with(answers) { server, transport in
+            try await Issued.with(answers) { server, transport async throws in
                 let provider = ContainerCredentials(
                     environment: ["AWS_CONTAINER_CREDENTIALS_FULL_URI": "\(server.endpoint)/"],
                     transport: transport
@@ -108,8 +108,8 @@ struct ContainerCredentialsTests {
 
     @Test("Nothing set is passed over; a path that is none, and a token of two lines, are named")
     func settings() async throws {
-        try await Issued.withFiles(["token": "a\nb"]) { folder in
-            try await Issued.withTransport { transport in
+        try await Issued.withFiles(["token": "a\nb"]) { folder async throws in
+            try await Issued.withTransport { transport async throws in
                 func error(_ environment: [String: String]) async -> CredentialsError? {
                     await #expect(throws: CredentialsError.self) {
                         try await ContainerCredentials(environment: environment, transport: transport).credentials()

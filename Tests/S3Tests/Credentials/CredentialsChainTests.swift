@@ -11,7 +11,7 @@ struct CredentialsChainTests {
 
     @Test("The environment goes first, and the error of an empty chain tells what each source said")
     func order() async throws {
-        try await IssuedCredentials.withTransport { transport in
+        try await IssuedCredentials.withTransport { transport async throws in
             let keys = ["AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_SESSION_TOKEN": "c"]
             let credentials = try await self.chain(keys, transport).credentials()
             #expect(credentials == S3Credentials(accessKeyID: "a", secretAccessKey: "b", sessionToken: "c"))
@@ -28,7 +28,7 @@ struct CredentialsChainTests {
 
     @Test("A source that is set up and fails ends the search: the next might be somebody else")
     func stops() async throws {
-        try await IssuedCredentials.with([.status("200 OK", IssuedCredentials.json())]) { server, transport in
+        try await IssuedCredentials.with([.status("200 OK", IssuedCredentials.json())]) { server, transport async throws in
             let container = ["AWS_CONTAINER_CREDENTIALS_FULL_URI": "\(server.endpoint)/"]
             #expect(try await self.chain(container, transport).credentials().accessKeyID == "ASIA1")
             for broken in [

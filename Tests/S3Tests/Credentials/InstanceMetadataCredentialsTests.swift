@@ -11,7 +11,7 @@ struct InstanceMetadataCredentialsTests {
         _ answers: [ScriptedServer.Answer],
         environment: [String: String] = [:]
     ) async throws -> (result: Result<S3Credentials, any Error>, requests: [String]) {
-        try await Issued.with(answers) { server, transport in
+        try await Issued.with(answers) { server, transport async throws in
             let provider = InstanceMetadataCredentials(
                 environment: ["AWS_EC2_METADATA_SERVICE_ENDPOINT": server.endpoint].merging(environment) { $1 },
                 transport: transport

@@ -14,9 +14,9 @@ struct ProfileCredentialsTests {
         answers: [ScriptedServer.Answer] = [.silence],
         environment: [String: String] = [:]
     ) async throws -> (result: Result<S3Credentials, any Error>, requests: [String]) {
-        try await Issued.with(answers) { server, transport in
+        try await Issued.with(answers) { server, transport async throws in
             let files = ["config": config.replacing("$ENDPOINT", with: server.endpoint), "credentials": credentials]
-            return try await Issued.withFiles(files) { folder in
+            return try await Issued.withFiles(files) { folder async throws in
                 var environment = environment
                 environment["AWS_CONFIG_FILE"] = "\(folder)/config"
                 environment["AWS_SHARED_CREDENTIALS_FILE"] = "\(folder)/credentials"
@@ -51,7 +51,7 @@ struct ProfileCredentialsTests {
     @Test("The region of the profile is found")
     func region() async throws {
         let config = "[default]\nregion = eu-west-1\n[profile work]\nregion=eu-west-3\n[sso-session work]\nregion=no\n"
-        try await Issued.withFiles(["config": config]) { folder in
+        try await Issued.withFiles(["config": config]) { folder async throws in
             let environment = ["AWS_CONFIG_FILE": "\(folder)/config", "HOME": folder]
             #expect(try SharedConfiguration.region(environment: environment) == "eu-west-1")
             #expect(
@@ -124,7 +124,7 @@ struct ProfileCredentialsTests {
 
     @Test("A profile with a web identity's token takes the role on with that")
     func webIdentity() async throws {
-        try await Issued.withFiles(["token": "jwt"]) { folder in
+        try await Issued.withFiles(["token": "jwt"]) { folder async throws in
             let (result, requests) = try await self.ask(
                 config: "[default]\nrole_arn=arn\nweb_identity_token_file=\(folder)/token",
                 answers: [.status("200 OK", Issued.xml("AssumeRoleWithWebIdentity"))]

@@ -13,21 +13,23 @@ struct RefreshingCredentialsTests {
         struct Failure: Error {}
 
         let calls = NIOLockedValueBox(0)
-        private let gate: AsyncStream<Result<S3Credentials, any Error>>
-        let answer: AsyncStream<Result<S3Credentials, any Error>>.Continuation
-
-        init() {
-            (self.gate, self.answer) = AsyncStream.makeStream()
-        }
+        private let answers = NIOLockedValueBox<[Result<S3Credentials, any Error>]>([])
 
         func credentials() async throws -> S3Credentials {
             self.calls.withLockedValue { $0 += 1 }
-            for await result in self.gate { return try result.get() }
-            throw CancellationError()
+            while true {
+                if let answer = self.answers.withLockedValue({ $0.isEmpty ? nil : $0.removeFirst() }) { return try answer.get() }
+                try await Task.sleep(for: .milliseconds(2))
+            }
         }
 
         func give(_ id: String, ends: Date?) {
-            self.answer.yield(.success(S3Credentials(accessKeyID: id, secretAccessKey: "s", sessionToken: "t", expiration: ends)))
+            let credentials = S3Credentials(accessKeyID: id, secretAccessKey: "s", sessionToken: "t", expiration: ends)
+            self.answers.withLockedValue { $0.append(.success(credentials)) }
+        }
+
+        func fail() {
+            self.answers.withLockedValue { $0.append(.failure(Failure())) }
         }
     }
 
@@ -92,17 +94,17 @@ struct RefreshingCredentialsTests {
         self.source.give("A", ends: self.clock.now + 3600)
         _ = try await provider.credentials()
         self.clock.advance(3600 - 200)
-        self.source.answer.yield(.failure(Source.Failure()))
+        self.source.fail()
         #expect(try await provider.credentials().accessKeyID == "A")
         for _ in 0..<20 { #expect(try await provider.credentials().accessKeyID == "A") }
         #expect(self.calls == 2)
         // The pause is 30 seconds, and half of that to and fro.
         self.clock.advance(46)
-        self.source.answer.yield(.failure(Source.Failure()))
+        self.source.fail()
         #expect(try await provider.credentials().accessKeyID == "A")
         #expect(self.calls == 3)
         self.clock.advance(300)
-        self.source.answer.yield(.failure(Source.Failure()))
+        self.source.fail()
         await #expect(throws: Source.Failure.self) { try await provider.credentials() }
         // Within a second it is everybody's answer.
         await #expect(throws: Source.Failure.self) { try await provider.credentials() }
@@ -123,7 +125,7 @@ struct RefreshingCredentialsTests {
             }
             try? await self.untilCalled(1)
             try? await Task.sleep(for: .milliseconds(50))
-            self.source.answer.yield(.failure(Source.Failure()))
+            self.source.fail()
             for await failed in group { #expect(failed) }
         }
         #expect(self.calls == 1)
@@ -177,7 +179,7 @@ struct RefreshingCredentialsTests {
             .status("200 OK", IssuedCredentials.json("FIRST", ends: Date(timeIntervalSinceNow: 4))),
             .status("404 Not Found"), .status("200 OK", IssuedCredentials.json("SECOND")),
         ]
-        try await IssuedCredentials.with(answers) { server, transport in
+        try await IssuedCredentials.with(answers) { server, transport async throws in
             var timing = RefreshingCredentials.Timing()
             timing.pauseWithOld = .milliseconds(200)
             let provider = RefreshingCredentials(

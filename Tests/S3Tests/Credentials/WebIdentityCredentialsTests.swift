@@ -13,8 +13,8 @@ struct WebIdentityCredentialsTests {
         token: String = "a.b+c/d",
         environment: [String: String] = [:]
     ) async throws -> (result: Result<S3Credentials, any Error>, requests: [String]) {
-        try await Issued.withFiles(["token": token]) { folder in
-            try await Issued.with(answers) { server, transport in
+        try await Issued.withFiles(["token": token]) { folder async throws in
+            try await Issued.with(answers) { server, transport async throws in
                 let provider = WebIdentityCredentials(
                     environment: [
                         "AWS_WEB_IDENTITY_TOKEN_FILE": "\(folder)/token", "AWS_ROLE_ARN": "arn:aws:iam::1:role/r",
