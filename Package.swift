@@ -170,7 +170,8 @@ let package = Package(
         .target(
             name: "S3FileWorker",
             dependencies: [
-                "Postgres", "S3", "S3File", asyncAlgorithms, logging, nioConcurrencyHelpers, nioCore, serviceLifecycle,
+                "Postgres", "S3", "S3File", asyncAlgorithms, deque, logging, nioConcurrencyHelpers, nioCore, nioPosix,
+                serviceLifecycle,
             ],
             swiftSettings: swiftSettings
         ),

@@ -41,9 +41,22 @@ package final class S3DevServer: Service {
     }
 
     private func serve() async throws {
+        let pool = NIOThreadPool(numberOfThreads: Disk.threads)
+        pool.start()
+        let result: Result<Void, any Error>
+        do {
+            result = .success(try await self.serve(with: pool))
+        } catch {
+            result = .failure(error)
+        }
+        try await pool.shutdownGracefully()
+        try result.get()
+    }
+
+    private func serve(with pool: NIOThreadPool) async throws {
         let configuration = self.configuration
         let logger = self.logger
-        let store = try await NIOThreadPool.singleton.runIfActive {
+        let store = try await pool.runIfActive {
             let store = try Store(
                 directory: configuration.directory,
                 synchronizes: configuration.synchronizesFiles,
@@ -60,7 +73,10 @@ package final class S3DevServer: Service {
         serverLogger.logLevel = max(logger.logLevel, .notice)
         let port = self.port
         let application = Application(
-            responder: S3Responder(operations: Operations(configuration: configuration, store: store), logger: logger),
+            responder: S3Responder(
+                operations: Operations(configuration: configuration, disk: Disk(store: store, pool: pool)),
+                logger: logger
+            ),
             server: .http1(configuration: .init(additionalChannelHandlers: [ContinueHandler()])),
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.host, port: configuration.port),

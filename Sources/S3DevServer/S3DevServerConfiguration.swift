@@ -23,6 +23,8 @@ package struct S3DevServerConfiguration: Sendable {
     package var synchronizesFiles: Bool
     /// Misbehaviour for tests.
     package var faults: Faults
+    /// Misbehaviour to begin with that can be changed at `/_faults`, as ``FaultRule`` says it. nil, there is no such path.
+    package var faultRules: [FaultRule]?
     /// The server's clock.
     package var now: @Sendable () -> Date
 
@@ -39,6 +41,7 @@ package struct S3DevServerConfiguration: Sendable {
         minimumPartSize: Int64 = 5 * 1024 * 1024,
         synchronizesFiles: Bool = true,
         faults: Faults = Faults(),
+        faultRules: [FaultRule]? = nil,
         now: @escaping @Sendable () -> Date = { Date() }
     ) {
         self.directory = directory
@@ -53,6 +56,7 @@ package struct S3DevServerConfiguration: Sendable {
         self.minimumPartSize = minimumPartSize
         self.synchronizesFiles = synchronizesFiles
         self.faults = faults
+        self.faultRules = faultRules
         self.now = now
     }
 

@@ -21,30 +21,56 @@ struct S3Responder: HTTPResponder {
 
     let operations: Operations
     let logger: Logger
+    private let faults: Faults
+    private let faultSwitch: FaultSwitch?
+
+    init(operations: Operations, logger: Logger) {
+        self.operations = operations
+        self.logger = logger
+        self.faults = operations.configuration.faults
+        self.faultSwitch = operations.configuration.faultRules.map { FaultSwitch($0) }
+    }
 
     func respond(to request: Request, context: Context) async throws -> Response {
-        let id = SigV4.hexadecimal((0..<8).map { _ in UInt8.random(in: .min ... .max) }).uppercased()
+        if let faultSwitch, request.head.path == FaultControl.path {
+            return try await FaultControl(faults: faultSwitch).respond(to: request)
+        }
+        let id = Self.requestID()
         var operation: Faults.Operation?
+        var plan = FaultPlan()
         var response: Response
         do {
             let s3Request = try S3Request(request, id: id)
-            operation = s3Request.operation
-            let latency = self.operations.configuration.faults.latency(s3Request.operation)
+            let named = s3Request.operation
+            operation = named
+            plan = self.faultSwitch?.plan(named) ?? plan
+            let latency = self.faults.latency(named) + plan.latency
             if latency > .zero {
                 try await Task.sleep(for: latency)
+            }
+            if plan.fault?.kind == .loseRequest {
+                try await context.channel.close()
+            }
+            if let refusal = plan.refusal(of: named) {
+                throw refusal
             }
             response = try await self.operations.perform(s3Request)
         } catch {
             response = self.answer(to: error, request, id: id)
         }
-        if let operation, self.operations.configuration.faults.losesReply(operation) {
+        if let operation, self.faults.losesReply(operation) || plan.losesReply(response) {
             try await context.channel.close()
         }
         response.headers.set("x-amz-request-id", id)
         if let origin = request.headers[.origin] {
             self.decorate(&response, of: request, origin: origin, bucket: operation?.bucket)
         }
-        return response
+        return plan.fault == nil ? response : plan.spoil(response)
+    }
+
+    private static func requestID() -> String {
+        let digits = String(UInt64.random(in: .min ... .max), radix: 16, uppercase: true)
+        return String(repeating: "0", count: 16 - digits.utf8.count) + digits
     }
 
     /// A preflight asks for the method that is to come.

@@ -83,6 +83,18 @@ struct PostObjectTests {
                 for bad in [b"nonsense", b"{}", b'{"expiration": "soon", "conditions": []}', b'{"expiration": "2099-01-01T00:00:00Z", "conditions": [["like", "$key", "a"]]}',
                         b'{"expiration": "2099-01-01T00:00:00Z", "conditions": [{"a": "b", "c": "d"}]}', b'{"expiration": "2099-01-01T00:00:00Z", "conditions": [["content-length-range", 5, 1]]}']:
                     said(post(signed(bad)), 400, "InvalidPolicyDocument")
+                for bad, why in [(b'[]', b"Invalid JSON"), (b'{"conditions": []}', b"missing expiration"), (b'{"expiration": "2099-01-01T00:00:00Z"}', b"missing conditions"),
+                        (b'{"expiration": 5, "conditions": []}', b"expiration"), (b'{"expiration": "2099-01-01T00:00:00Z", "conditions": {}}', b"missing conditions"),
+                        (b'{"expiration": "2099-01-01T00:00:00Z", "conditions": [], "more": 1}', b"Unexpected"), (b'{"expiration": "2099-01-01T00:00:00Z", "conditions": [{"success_action_status": 201}]}', b"value must be a string"),
+                        (b'{"expiration": "2099-01-01T00:00:00Z", "conditions": [{}]}', b"exactly one property"), (b'{"expiration": "2099-01-01T00:00:00Z", "conditions": [null]}', b"Invalid Condition"),
+                        (b'{"expiration": "2099-01-01T00:00:00Z", "conditions": [["eq", "key", "a"]]}', b"must begin with"), (b'{"expiration": "2099-01-01T00:00:00Z", "conditions": [["eq", "$key"]]}', b"wrong number"),
+                        (b'{"expiration": "2099-01-01T00:00:00Z", "conditions": [["eq", "$key", 1]]}', b"must be a string"), (b'{"expiration": "2099-01-01T00:00:00Z", "conditions": [["content-length-range", -1, 1]]}', b"content-length-range"),
+                        (b'{"expiration": "2099-01-01T00:00:00Z", "conditions": [["content-length-range", 1, 2], ["content-length-range", 3, 4]]}', b"No length"), (b"[" * 5000, b"Invalid JSON"), (b"\xff", b"Invalid JSON")]:
+                    answer = post(signed(bad)); said(answer, 400, "InvalidPolicyDocument"); assert why in answer.data.replace(b"&apos;", b"'"), (bad, answer.data)
+                both = make(conditions=[["starts-with", "$key", "tmp/"], ["starts-with", "$key", "tmp/x/"], {"key": "tmp/x/one"}, ["content-length-range", 1, 8], ["content-length-range", "3", "100"], ["starts-with", "$x-amz-meta-a", ""]], key="tmp/x/one")
+                said(post(both, data=b"123"), 403, "AccessDenied"); said(post(both, change={"x-amz-meta-a": ""}, data=b"12"), 400, "EntityTooSmall"); said(post(both, change={"x-amz-meta-a": ""}, data=b"123456789"), 400, "EntityTooLarge")
+                twice = http_pool.request("POST", form["url"], fields=[("key", "tmp/x/a")] + list({**form["fields"], **good}.items()) + [("file", ("a", b"content"))]); said(twice, 400, "InvalidArgument")
+                other = http_pool.request("POST", form["url"], fields=list({**form["fields"], **good}.items()) + [("upload", ("a", b"content"))]); assert other.status in (400, 403), other.data
                 uncovered = post(signed(b'{"expiration": "2099-01-01T00:00:00Z", "conditions": []}')); said(uncovered, 403, "AccessDenied")
                 said(http_pool.request("POST", form["url"], fields=list({**form["fields"], **good}.items())), 400, "InvalidArgument")
                 said(http_pool.request("POST", form["url"], body=b"nonsense", headers={"Content-Type": "multipart/form-data; boundary=x"}), 400, "MalformedPOSTRequest")

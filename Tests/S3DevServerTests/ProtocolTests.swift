@@ -234,13 +234,15 @@ struct ProtocolTests {
             if method == "PUT" {
                 let headers = server.signed("PUT", target, payloadHash: "UNSIGNED-PAYLOAD")
                     .map { "\($0.name): \($0.value)\r\n" }.joined()
-                bytes = "PUT \(target) HTTP/1.1\r\n\(headers)content-length: 1000\r\n\r\n" + String(repeating: "x", count: 500)
+                bytes =
+                    "PUT \(target) HTTP/1.1\r\n\(headers)content-length: 1000000\r\n\r\n"
+                    + String(repeating: "x", count: 600_000)
             } else {
                 let fields = PostPolicy(
                     bucket: server.bucket,
                     key: .exact("k"),
                     contentType: .exact("text/plain"),
-                    contentLength: 1...1000,
+                    contentLength: 1...1_000_000,
                     expiration: Date(timeIntervalSinceNow: 60)
                 ).fields(credentials: server.credentials, region: server.configuration.region, now: Date())
                 var body = ""
@@ -252,7 +254,7 @@ struct ProtocolTests {
                 }
                 body +=
                     "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\n"
-                    + String(repeating: "x", count: 500)
+                    + String(repeating: "x", count: 600_000)
                 bytes =
                     "POST /\(server.bucket) HTTP/1.1\r\nhost: 127.0.0.1:\(server.port)\r\n"
                     + "content-type: multipart/form-data; boundary=b\r\ncontent-length: \(body.utf8.count + 500)\r\n\r\n\(body)"

@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import Crypto
 import Foundation
 import Logging
 import NIOCore
@@ -67,6 +68,7 @@ extension TestDevServer {
     func signed(
         _ method: String,
         _ path: String,
+        query: [(name: String, value: String)] = [],
         headers: [(name: String, value: String)] = [],
         payloadHash: String = SigV4.payloadHash([]),
         now: Date = Date()
@@ -74,7 +76,7 @@ extension TestDevServer {
         let headers = [(name: "host", value: "127.0.0.1:\(self.port)")] + headers
         return headers
             + SigV4.authorizationHeaders(
-                for: SigV4.Request(method: method, path: path, headers: headers, payloadHash: payloadHash),
+                for: SigV4.Request(method: method, path: path, query: query, headers: headers, payloadHash: payloadHash),
                 credentials: self.credentials,
                 region: self.configuration.region,
                 now: now
@@ -105,6 +107,20 @@ extension TestDevServer {
         }
     }
 
+    /// Sends text, then more when `body` has returned, and returns all that comes back until the server closes.
+    func exchange(_ text: String, then more: String, when body: @Sendable () async throws -> Void) async throws -> String {
+        try await self.connect().executeThenClose { inbound, outbound in
+            try await outbound.write(ByteBuffer(string: text))
+            try await body()
+            try await outbound.write(ByteBuffer(string: more))
+            var answer = ByteBuffer()
+            for try await buffer in inbound {
+                answer.writeImmutableBuffer(buffer)
+            }
+            return String(buffer: answer)
+        }
+    }
+
     /// Sends text, and closes the connection when `body` returns.
     func hangingUp(after text: String, _ body: () async throws -> Void) async throws {
         try await self.connect().executeThenClose { _, outbound in
@@ -132,6 +148,10 @@ extension TestDevServer {
             return String(buffer: answer)
         }
     }
+}
+
+func contentMD5(_ bytes: [UInt8]) -> String {
+    Data(Insecure.MD5.hash(data: bytes)).base64EncodedString()
 }
 
 /// Waits until something is so, at most ten seconds.

@@ -8,6 +8,12 @@ package struct TestDevServer: Sendable {
     package let port: Int
     package let configuration: S3DevServerConfiguration
 
+    /// A server that runs already, as in another process.
+    package init(port: Int, configuration: S3DevServerConfiguration) {
+        self.port = port
+        self.configuration = configuration
+    }
+
     package var endpoint: String { "http://127.0.0.1:\(self.port)" }
     package var directory: String { self.configuration.directory }
     package var bucket: String { self.configuration.buckets[0] }

@@ -19,23 +19,9 @@ extension Operations {
             )
         }
         let checksum = try Self.checksumAlgorithm(request) ?? source.record.checksumAlgorithm ?? .standard
-        let condition = try await self.disk.run { try $0.begin(asked, bucket, key) }
-        let (writer, md5, checksums) = try await self.copy(source, checksum)
-        let stored = try await self.disk.discarding(writer) {
-            try await self.disk.run { store in
-                try store.commit(
-                    writer,
-                    ObjectWrite(
-                        bucket: bucket,
-                        key: key,
-                        etag: Self.etag(md5: md5, attributes),
-                        attributes: attributes,
-                        checksums: checksums,
-                        condition: condition
-                    )
-                )
-            }
-        }
+        let condition = try await self.begin(asked, bucket, key, length: source.record.size)
+        let write = ObjectWrite(bucket: bucket, key: key, etag: "", attributes: attributes, condition: condition)
+        let stored = try await self.copy(source, checksum, write)
         var response = Response.xml("CopyObjectResult") { xml in
             xml.element("LastModified", text: Timestamp.iso8601(stored.record.modifiedDate))
             xml.element("ETag", text: ETag.quoted(stored.record.etag))
@@ -103,21 +89,47 @@ extension Operations {
         return algorithm
     }
 
-    /// A new file with an object's bytes. Where its digests are known already, they are not looked at.
-    private func copy(
-        _ source: ObjectFile,
-        _ checksum: Checksum.Algorithm
-    ) async throws -> (ObjectWriter, md5: String, checksums: [String: String]) {
+    /// A new object with another's bytes. Where their digests are known already, they are not looked at; what is small takes one
+    /// hop to the disk's threads.
+    private func copy(_ source: ObjectFile, _ checksum: Checksum.Algorithm, _ write: ObjectWrite) async throws -> StoredObject {
         let record = source.record
-        if let md5 = record.plainMD5, let value = record.checksums[checksum.headerName], record.checksumType != .composite {
-            let writer = try await self.disk.run { try $0.makeWriter() }
-            try await self.disk.discarding(writer) { try await self.append(0..<record.size, of: source, to: writer) }
-            return (writer, md5, [checksum.headerName: value])
+        let known = record.checksumType == .composite ? nil : record.checksums[checksum.headerName]
+        let digests = record.plainMD5.flatMap { md5 in
+            known.map { ObjectWriter.Digests(md5: md5, checksums: [checksum.headerName: $0]) }
         }
-        let writer = try await self.disk.run { try $0.makeWriter(checksums: [checksum]) }
-        try await self.disk.discarding(writer) { try await self.copy(0..<record.size, of: source, to: writer) }
-        let digests = try await self.disk.run { _ in writer.digests() }
-        return (writer, digests.md5, digests.checksums)
+        let commit: @Sendable (Store, ObjectWriter) throws -> StoredObject = { store, writer in
+            let digests = digests ?? writer.digests()
+            var write = write
+            write.etag = Self.etag(md5: digests.md5, write.attributes)
+            write.checksums = digests.checksums
+            return try store.commit(writer, write)
+        }
+        let make: @Sendable (Store) throws -> ObjectWriter = { try $0.makeWriter(checksums: digests == nil ? [checksum] : []) }
+        guard record.size > Int64(WriteBatch.target) else {
+            return try await self.disk.run { store in
+                let writer = try make(store)
+                do {
+                    if digests == nil {
+                        try writer.write([source.read(at: 0, length: Int(record.size))])
+                    } else {
+                        try writer.append(0..<record.size, of: source)
+                    }
+                    return try commit(store, writer)
+                } catch {
+                    writer.discard()
+                    throw error
+                }
+            }
+        }
+        let writer = try await self.disk.run(make)
+        return try await self.disk.discarding(writer) {
+            if digests == nil {
+                try await self.copy(0..<record.size, of: source, to: writer)
+            } else {
+                try await self.append(0..<record.size, of: source, to: writer)
+            }
+            return try await self.disk.run { try commit($0, writer) }
+        }
     }
 
     /// Copies from a file that stays the one that was opened, whatever becomes of its key meanwhile.

@@ -75,18 +75,20 @@ extension Operations {
                 )
             }
         }
-        let received = try await payload.receive(self.disk, checksums: [upload.checksum])
-        let etag = Self.etag(md5: received.md5, upload.attributes)
-        _ = try await self.disk.discarding(received.writer) {
-            try await self.disk.run { store in
-                try store.commitPart(received.writer, number: number, of: upload, etag: etag, checksums: received.checksums)
-            }
+        let part = try await payload.receive(self.disk, checksums: [upload.checksum]) { store, received in
+            try store.commitPart(
+                received.writer,
+                number: number,
+                of: upload,
+                etag: Self.etag(md5: received.md5, upload.attributes),
+                checksums: received.checksums
+            )
         }
         var response = Response(status: .ok)
-        response.headers[.eTag] = ETag.quoted(etag)
+        response.headers[.eTag] = ETag.quoted(part.etag)
         response.headers.set(upload.attributes.encryption)
         let shown = payload.checksum?.algorithm ?? upload.checksum
-        response.headers.set(shown.headerName, received.checksums[shown.headerName])
+        response.headers.set(shown.headerName, part.checksums[shown.headerName])
         return response
     }
 

@@ -11,27 +11,34 @@ extension Operations {
         let attributes = try self.attributes(request)
         let payload = try self.payload(request, verified)
         let asked = try self.writeCondition(request)
-        let condition = try await self.disk.run { try $0.begin(asked, bucket, key) }
-        let received = try await payload.receive(self.disk, checksums: [payload.checksum?.algorithm ?? .standard])
-        let stored = try await self.disk.discarding(received.writer) {
-            try await self.disk.run { store in
-                try store.commit(
-                    received.writer,
-                    ObjectWrite(
-                        bucket: bucket,
-                        key: key,
-                        etag: Self.etag(md5: received.md5, attributes),
-                        attributes: attributes,
-                        checksums: received.checksums,
-                        condition: condition
-                    )
+        let condition = try await self.begin(asked, bucket, key, length: payload.length)
+        let stored = try await payload.receive(self.disk, checksums: [payload.checksum?.algorithm ?? .standard]) {
+            store,
+            received in
+            try store.commit(
+                received.writer,
+                ObjectWrite(
+                    bucket: bucket,
+                    key: key,
+                    etag: Self.etag(md5: received.md5, attributes),
+                    attributes: attributes,
+                    checksums: received.checksums,
+                    condition: condition
                 )
-            }
+            )
         }
         var response = Response(status: .ok)
         response.headers.set(written: stored)
         response.headers.setChecksums(of: stored.record)
         return response
+    }
+
+    /// A condition as it begins. What is small and has none need not ask: its end will tell.
+    func begin(_ condition: WriteCondition, _ bucket: String, _ key: ObjectKey, length: Int64) async throws -> WriteCondition {
+        guard !condition.isEmpty || length > Int64(WriteBatch.target) else {
+            return condition
+        }
+        return try await self.disk.run { try $0.begin(condition, bucket, key) }
     }
 
     /// - Parameter checksumIsOfObject: whether a checksum in the headers is of the object instead of the body.

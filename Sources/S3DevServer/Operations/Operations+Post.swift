@@ -73,12 +73,16 @@ extension Operations {
         let key = try ObjectKey(keyText)
         let attributes = try self.attributes(form)
         let asked = try form.writeCondition()
-        let condition = try await self.disk.run { try $0.begin(asked, bucket, key) }
-
         let checksum = try form.checksum()
-        let writer = try await self.disk.run { try $0.makeWriter(checksums: [checksum?.algorithm ?? .standard]) }
-        let stored = try await self.disk.discarding(writer) {
-            var batch = WriteBatch(writer: writer, disk: self.disk, maximum: policy.contentLength.upperBound)
+        let condition = try await self.begin(asked, bucket, key, length: request.requireContentLength())
+
+        var batch = WriteBatch(
+            disk: self.disk,
+            maximum: policy.contentLength.upperBound,
+            checksums: [checksum?.algorithm ?? .standard]
+        )
+        let stored: StoredObject
+        do {
             while let bytes = try await reader.nextBytes() {
                 try await batch.append(bytes)
             }
@@ -91,15 +95,9 @@ extension Operations {
                     message: "Your proposed upload is smaller than the minimum allowed size"
                 )
             }
-            let digests = try await batch.finish()
-            if let (algorithm, value) = checksum, digests.checksums[algorithm.headerName] != value {
-                throw S3Error.badDigest(algorithm.name)
-            }
-            if let md5 = form["content-md5"], Data(base64Encoded: md5).map(SigV4.hexadecimal) != digests.md5 {
-                throw S3Error.badDigest("Content-MD5")
-            }
-            return try await self.disk.run { store in
-                try store.commit(
+            stored = try await batch.finish { store, writer, digests in
+                try Self.check(form, checksum, digests)
+                return try store.commit(
                     writer,
                     ObjectWrite(
                         bucket: bucket,
@@ -111,11 +109,27 @@ extension Operations {
                     )
                 )
             }
+        } catch {
+            await batch.discard()
+            throw error
         }
         var response = self.posted(form, request, bucket: bucket, key: key, etag: ETag.quoted(stored.record.etag))
         response.headers.set(written: stored)
         response.headers.setChecksums(of: stored.record)
         return response
+    }
+
+    private static func check(
+        _ form: PostForm,
+        _ checksum: (algorithm: Checksum.Algorithm, value: String)?,
+        _ digests: ObjectWriter.Digests
+    ) throws(S3Error) {
+        if let (algorithm, value) = checksum, digests.checksums[algorithm.headerName] != value {
+            throw .badDigest(algorithm.name)
+        }
+        if let md5 = form["content-md5"], Data(base64Encoded: md5).map(SigV4.hexadecimal) != digests.md5 {
+            throw .badDigest("Content-MD5")
+        }
     }
 
     private func attributes(_ form: PostForm) throws(S3Error) -> ObjectAttributes {

@@ -6,9 +6,9 @@ struct Operations: Sendable {
     let configuration: S3DevServerConfiguration
     let disk: Disk
 
-    init(configuration: S3DevServerConfiguration, store: Store) {
+    init(configuration: S3DevServerConfiguration, disk: Disk) {
         self.configuration = configuration
-        self.disk = Disk(store: store)
+        self.disk = disk
     }
 
     func credentials(_ accessKeyID: String) -> S3Credentials? {
@@ -42,6 +42,11 @@ struct Operations: Sendable {
             credentials: self.credentials
         )
         guard let verified else {
+            guard request.parameter("Signature") == nil, request.header("authorization") == nil else {
+                throw S3Error.invalidRequest(
+                    "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
+                )
+            }
             throw S3Error(.accessDenied, status: 403, message: "Access Denied")
         }
         if let name = request.query.first(where: { Self.missing.contains($0.name) })?.name {

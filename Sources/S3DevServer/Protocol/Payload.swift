@@ -151,22 +151,28 @@ struct Payload: Sendable {
         var checksums: [String: String]
     }
 
-    /// Streams the body into a new file and returns it once all of it arrived and is what was promised.
+    /// Streams the body into a new file, and hands it to `body` on the disk's threads once all of it arrived and is what was promised.
     ///
     /// - Parameter checksums: those to compute; the client's own is always among them.
-    func receive(_ disk: Disk, checksums: [Checksum.Algorithm]) async throws -> Received {
-        let hashesSHA256 = self.sha256 != nil
+    func receive<Result: Sendable>(
+        _ disk: Disk,
+        checksums: [Checksum.Algorithm],
+        _ body: @escaping @Sendable (Store, Received) throws -> Result
+    ) async throws -> Result {
         let all = checksums + (self.checksum.map { checksums.contains($0.algorithm) ? [] : [$0.algorithm] } ?? [])
-        let writer = try await disk.run { try $0.makeWriter(hashingSHA256: hashesSHA256, checksums: all) }
-        return try await disk.discarding(writer) {
-            var batch = WriteBatch(writer: writer, disk: disk, maximum: self.length)
+        var batch = WriteBatch(disk: disk, maximum: self.length, hashingSHA256: self.sha256 != nil, checksums: all)
+        do {
             let trailers = try await self.read { buffer in try await batch.append(buffer) }
             guard batch.size == self.length else {
                 throw S3Error.incompleteBody
             }
-            let digests = try await batch.finish()
-            try self.check(digests, trailers)
-            return Received(writer: writer, md5: digests.md5, checksums: digests.checksums)
+            return try await batch.finish { store, writer, digests in
+                try self.check(digests, trailers)
+                return try body(store, Received(writer: writer, md5: digests.md5, checksums: digests.checksums))
+            }
+        } catch {
+            await batch.discard()
+            throw error
         }
     }
 

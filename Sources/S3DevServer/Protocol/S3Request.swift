@@ -124,7 +124,9 @@ struct S3Request: Sendable {
             bucket: self.bucket,
             key: self.key?.text,
             parameters: Set(self.query.map(\.name)),
-            isCopy: self.header("x-amz-copy-source") != nil
+            isCopy: self.header("x-amz-copy-source") != nil,
+            isConditional: self.method != "GET" && self.method != "HEAD"
+                && (self.header("if-match") != nil || self.header("if-none-match") != nil)
         )
     }
 }

@@ -1,9 +1,12 @@
 import NIOPosix
 
-/// The store on the thread pool.
+/// The store on threads of its own. There are more of them than cores: most of their time they wait for the disk, and those that
+/// wait together go to it together.
 struct Disk: Sendable {
+    static let threads = 16
+
     let store: Store
-    let pool = NIOThreadPool.singleton
+    let pool: NIOThreadPool
 
     func run<Result: Sendable>(_ body: @escaping @Sendable (Store) throws -> Result) async throws -> Result {
         let store = self.store

@@ -1,20 +1,24 @@
 import NIOCore
 
-/// Collects what arrives, so that one hop to the thread pool writes half a megabyte instead of one packet.
+/// Bytes on their way into a new file. They are collected, so that one hop to the disk's threads writes half a megabyte instead of
+/// one packet; what is smaller than that takes one hop from its first byte to its place.
 struct WriteBatch {
-    private static let target = 512 * 1024
+    static let target = 512 * 1024
 
-    private let writer: ObjectWriter
     private let disk: Disk
     private let maximum: Int64
+    private let hashesSHA256: Bool
+    private let checksums: [Checksum.Algorithm]
+    private var writer: ObjectWriter?
     private var buffers: [ByteBuffer] = []
     private var pending = 0
     private(set) var size: Int64 = 0
 
-    init(writer: ObjectWriter, disk: Disk, maximum: Int64) {
-        self.writer = writer
+    init(disk: Disk, maximum: Int64, hashingSHA256: Bool = false, checksums: [Checksum.Algorithm]) {
         self.disk = disk
         self.maximum = maximum
+        self.hashesSHA256 = hashingSHA256
+        self.checksums = checksums
     }
 
     mutating func append(_ buffer: ByteBuffer) async throws {
@@ -25,27 +29,42 @@ struct WriteBatch {
         self.buffers.append(buffer)
         self.pending += buffer.readableBytes
         if self.pending >= Self.target {
-            try await self.flush()
+            self.writer = try await self.write { _, writer in writer }
         }
     }
 
-    private mutating func flush() async throws {
-        let (writer, buffers) = (self.writer, self.take())
-        try await self.disk.run { _ in try writer.write(buffers) }
-    }
-
-    /// Writes what is left, and tells the digests of all of it.
-    mutating func finish() async throws -> ObjectWriter.Digests {
-        let (writer, buffers) = (self.writer, self.take())
-        return try await self.disk.run { _ in
-            try writer.write(buffers)
-            return writer.digests()
+    /// Writes what is left, and hands out the file and the digests of all of it. What `body` does not give a place is removed.
+    mutating func finish<Result: Sendable>(
+        _ body: @escaping @Sendable (Store, ObjectWriter, ObjectWriter.Digests) throws -> Result
+    ) async throws -> Result {
+        try await self.write { store, writer in
+            do {
+                return try body(store, writer, writer.digests())
+            } catch {
+                writer.discard()
+                throw error
+            }
         }
     }
 
-    private mutating func take() -> [ByteBuffer] {
+    private mutating func write<Result: Sendable>(
+        _ then: @escaping @Sendable (Store, ObjectWriter) throws -> Result
+    ) async throws -> Result {
+        let (writer, hashesSHA256, checksums) = (self.writer, self.hashesSHA256, self.checksums)
+        let buffers = self.buffers
+        self.buffers = []
         self.pending = 0
-        defer { self.buffers = [] }
-        return self.buffers
+        return try await self.disk.run { store in
+            let writer = try writer ?? store.makeWriter(hashingSHA256: hashesSHA256, checksums: checksums)
+            try writer.write(buffers)
+            return try then(store, writer)
+        }
+    }
+
+    /// Leaves nothing of an upload that failed.
+    func discard() async {
+        if let writer = self.writer {
+            try? await self.disk.run { _ in writer.discard() }
+        }
     }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Logging
+import S3DevServer
 import ServiceLifecycle
 import UnixSignals
 
@@ -31,6 +32,20 @@ struct DevCommand: AsyncParsableCommand {
     @Option(help: "Let Postgres listen on this port, too, with a password (in DATABASE_URL); 0 takes a free one.")
     var postgresPort: Int?
 
+    @Option(
+        help: ArgumentHelp(
+            "Let the S3 server misbehave, as in 'latency=30ms; slow-down rate=0.1 operation=CopyObject'.",
+            discussion: """
+                Kinds: latency=30ms, slow-down, unavailable, internal-error, conflict, error-in-200, lose-request, lose-reply, \
+                truncate, stall=60s. Each can be limited by operation=CopyObject, method=PUT, bucket=, prefix= (of the key), \
+                rate=0.1, every=10 and times=3. With this option, even an empty one, faults are switched while the server runs: \
+                curl -X PUT --data 'lose-reply every=10' http://127.0.0.1:9000/_faults (GET shows them, DELETE ends them). \
+                S3FILE_DEV_S3_FAULTS in the environment does the same.
+                """
+        )
+    )
+    var s3Faults: String?
+
     @Flag(help: "Leave the worker out: COMMAND has its own, or is a test.")
     var noWorker = false
 
@@ -42,6 +57,7 @@ struct DevCommand: AsyncParsableCommand {
         let port = self.command.isEmpty ? nil : try LoopbackPort(claiming: self.port, option: "--port")
         let s3Port = DevelopmentSettings.hasS3(inherited) ? nil : try LoopbackPort(claiming: self.s3Port, option: "--s3-port")
         let postgresPort = try self.postgresPort.map { try LoopbackPort(claiming: $0, option: "--postgres-port") }
+        let faults = try (self.s3Faults ?? inherited["S3FILE_DEV_S3_FAULTS"]).map { try FaultRule.parse($0) }
         let directory = try DevelopmentDirectory(self.directory)
         let cluster = DevelopmentSettings.hasDatabase(inherited) ? nil : try PrivateCluster(in: directory, tcpPort: postgresPort)
         let settings = DevelopmentSettings(
@@ -61,6 +77,7 @@ struct DevCommand: AsyncParsableCommand {
             directory: directory,
             port: port,
             s3Port: s3Port,
+            s3Faults: faults,
             hasWorker: !self.noWorker,
             logger: logger
         )

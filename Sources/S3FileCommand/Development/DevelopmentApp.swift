@@ -12,6 +12,7 @@ final class DevelopmentApp: Service {
     private let directory: DevelopmentDirectory
     private let port: LoopbackPort?
     private let s3Port: LoopbackPort?
+    private let s3Faults: [FaultRule]?
     private let hasWorker: Bool
     private let child: ChildProcess?
     private let logger: Logger
@@ -23,6 +24,7 @@ final class DevelopmentApp: Service {
         directory: DevelopmentDirectory,
         port: LoopbackPort?,
         s3Port: LoopbackPort?,
+        s3Faults: [FaultRule]? = nil,
         hasWorker: Bool,
         logger: Logger
     ) {
@@ -31,6 +33,7 @@ final class DevelopmentApp: Service {
         self.directory = directory
         self.port = port
         self.s3Port = s3Port
+        self.s3Faults = s3Faults
         self.hasWorker = hasWorker
         self.child = command.isEmpty ? nil : ChildProcess(command: command, environment: settings.changes, after: s3Port)
         self.logger = logger
@@ -91,7 +94,8 @@ final class DevelopmentApp: Service {
             accessKeyID: S3FileConfiguration.developmentAccessKeyID,
             secretAccessKey: S3FileConfiguration.developmentSecretAccessKey,
             region: configuration.region,
-            buckets: [configuration.bucket]
+            buckets: Array(Set([configuration.bucket, configuration.tmpBucket])),
+            faultRules: self.s3Faults
         )
     }
 }
