@@ -1,9 +1,9 @@
-import Foundation
-import S3
+package import Foundation
+package import S3
 
 /// The policy of a POST form, as the server reads it
 /// (https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html).
-struct PostPolicyDocument: Sendable {
+package struct PostPolicyDocument: Sendable {
     private enum Condition: Sendable {
         case equals(field: String, value: String)
         case startsWith(field: String, prefix: String)
@@ -16,15 +16,15 @@ struct PostPolicyDocument: Sendable {
         }
     }
 
-    let expiration: Date
+    package let expiration: Date
     /// The bounds that every `content-length-range` allows.
-    let contentLength: ClosedRange<Int64>
+    package let contentLength: ClosedRange<Int64>
     private let conditions: [Condition]
 
     /// Fields that no condition needs to cover.
     private static let uncovered: Set<String> = ["policy", "x-amz-signature", "file", "awsaccesskeyid", "signature"]
 
-    init(base64 text: String) throws(S3Error) {
+    package init(base64 text: String) throws(S3Error) {
         guard let data = Data(base64Encoded: text) else {
             throw Self.invalid("Invalid Base64.")
         }
@@ -126,7 +126,7 @@ struct PostPolicyDocument: Sendable {
     /// Checks expiry, every condition, and that no field is without one.
     ///
     /// - Parameter fields: lower-case names with their values, `bucket` and the expanded `key` among them.
-    func check(_ fields: [(name: String, value: String)], now: Date) throws(S3Error) {
+    package func check(_ fields: [(name: String, value: String)], now: Date) throws(S3Error) {
         func denied(_ why: String) -> S3Error {
             S3Error(.accessDenied, status: 403, message: "Invalid according to Policy: \(why)")
         }

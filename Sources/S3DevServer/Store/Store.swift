@@ -64,7 +64,7 @@ final class Store: Sendable {
             try Files.createDirectory("\(directory)/tmp")
             try self.load()
         } catch {
-            Files.shut(self.lock)
+            // Whole by now, it is deinitialised, and that gives up the lock.
             throw Self.unusable(directory, error)
         }
     }
