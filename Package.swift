@@ -48,6 +48,22 @@ let systemPackage = Target.Dependency.product(
 let tracing = Target.Dependency.product(name: "Tracing", package: "swift-distributed-tracing")
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 
+/// Set by bin/fuzz: libFuzzer brings a main function of its own, and wants the readers built to tell it where they go.
+let withFuzzing = Context.environment["S3FILE_FUZZ"] == "1"
+let fuzzed: [SwiftSetting] = withFuzzing ? [.unsafeFlags(["-sanitize=fuzzer"])] : []
+
+let fuzzTargets: [Target] =
+    withFuzzing
+    ? [
+        .executableTarget(
+            name: "Fuzz",
+            dependencies: ["FuzzInvariants"],
+            path: "Tests/Fuzz",
+            swiftSettings: swiftSettings + [.unsafeFlags(["-sanitize=fuzzer", "-parse-as-library"])],
+            linkerSettings: [.unsafeFlags(["-sanitize=fuzzer"])]
+        )
+    ] : []
+
 /// Measures the queue through the same code as the worker. It sees `package` declarations, so it is a target of this package.
 let benchmarkTargets: [Target] =
     withBenchmarks
@@ -71,7 +87,8 @@ let package = Package(
         .library(name: "S3FileHummingbird", targets: ["S3FileHummingbird"]),
         .library(name: "S3FileWorker", targets: ["S3FileWorker"]),
         .executable(name: "s3file", targets: ["S3FileCommand"]),
-    ] + (withBenchmarks ? [.executable(name: "queue-benchmark", targets: ["QueueBenchmark"])] : []),
+    ] + (withBenchmarks ? [.executable(name: "queue-benchmark", targets: ["QueueBenchmark"])] : [])
+        + (withFuzzing ? [.executable(name: "fuzz", targets: ["Fuzz"])] : []),
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-async-algorithms", from: "1.1.4"),
@@ -114,7 +131,7 @@ let package = Package(
                 asyncHTTPClient, crypto, deque, logging, nioConcurrencyHelpers, nioCore, nioFoundationCompat, nioHTTP1, nioPosix,
                 subprocess, systemPackage, tracing,
             ],
-            swiftSettings: swiftSettings
+            swiftSettings: swiftSettings + fuzzed
         ),
         // The numbered SQL of the repository, embedded.
         .target(
@@ -139,7 +156,7 @@ let package = Package(
                 "Migrations", "Postgres", "S3", asyncHTTPClient, configuration, crypto, logging, nioCore, nioFoundationCompat,
                 serviceLifecycle,
             ],
-            swiftSettings: swiftSettings
+            swiftSettings: swiftSettings + fuzzed
         ),
         .target(
             name: "S3DevServer",
@@ -148,12 +165,13 @@ let package = Package(
                 nioHTTPTypes,
                 nioPosix, serviceLifecycle,
             ],
-            swiftSettings: swiftSettings
+            swiftSettings: swiftSettings + fuzzed
         ),
         .target(
             name: "S3FileWorker",
             dependencies: [
-                "Postgres", "S3", "S3File", asyncAlgorithms, logging, nioConcurrencyHelpers, nioCore, serviceLifecycle,
+                "Postgres", "S3", "S3File", asyncAlgorithms, deque, logging, nioConcurrencyHelpers, nioCore, nioPosix,
+                serviceLifecycle,
             ],
             swiftSettings: swiftSettings
         ),
@@ -281,6 +299,14 @@ let package = Package(
             ],
             swiftSettings: swiftSettings
         ),
-    ] + benchmarkTargets,
+        // What must hold of every reader of bytes from anywhere: for libFuzzer (bin/fuzz), and for the corpus it left.
+        .target(
+            name: "FuzzInvariants",
+            dependencies: ["S3", "S3DevServer", "S3File", nioCore],
+            path: "Tests/FuzzInvariants",
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(name: "FuzzTests", dependencies: ["FuzzInvariants"], exclude: ["Corpus"], swiftSettings: swiftSettings),
+    ] + benchmarkTargets + fuzzTargets,
     swiftLanguageModes: [.v6]
 )

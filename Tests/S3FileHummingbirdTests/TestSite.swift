@@ -43,6 +43,7 @@ struct TestSite: Sendable {
         var field: String
         var ticket: String
         var folder: String
+        var url: String
 
         /// The fields that the script posts for these files.
         func post(_ files: [(key: String, name: String)]) -> [(String, String)] {
@@ -54,7 +55,12 @@ struct TestSite: Sendable {
     func draw(_ field: UploadField, subject: String? = "ada") async throws -> Drawn {
         let input = try await self.uploads.input(field, subject: subject)
         let key = input.fields.first { $0.name == "key" }?.value ?? ""
-        return Drawn(field: field.name, ticket: input.ticket, folder: String(key.dropLast("/${filename}".count)))
+        return Drawn(
+            field: field.name,
+            ticket: input.ticket,
+            folder: String(key.dropLast("/${filename}".count)),
+            url: input.url
+        )
     }
 
     /// What the browser's upload leaves behind.
@@ -117,14 +123,17 @@ struct TestSite: Sendable {
 }
 
 /// Runs a test on a site of its own.
-func withSite(_ body: @escaping @Sendable (TestSite) async throws -> Void) async throws {
+func withSite(
+    tmpBucket: String = TestSite.bucket,
+    _ body: @escaping @Sendable (TestSite) async throws -> Void
+) async throws {
     try await withMigratedDatabase { client, url in
         try await withTemporaryFolder { folder in
             let server = try S3DevServer(
                 configuration: S3DevServerConfiguration(
                     directory: folder.path,
                     port: 0,
-                    buckets: [TestSite.bucket],
+                    buckets: Array(Set([TestSite.bucket, tmpBucket])),
                     synchronizesFiles: false
                 ),
                 logger: .quiet
@@ -135,6 +144,7 @@ func withSite(_ body: @escaping @Sendable (TestSite) async throws -> Void) async
                 let configuration = try S3FileConfiguration(
                     databaseURL: url,
                     bucket: TestSite.bucket,
+                    tmpBucket: tmpBucket,
                     endpointURL: "http://127.0.0.1:\(await server.boundPort())",
                     credentials: .keys(accessKeyID: "s3file-dev", secretAccessKey: "s3file-dev-secret-key"),
                     secrets: [TestSite.secret]

@@ -60,6 +60,47 @@ struct S3ErrorTests {
         #expect(error.description == "S3 SlowDown, HTTP 503: HeadObject in bucket 'b': Reduce & relax [request tx1]")
     }
 
+    @Test("A server's patience may be a moment, by its own clock; its names for the request are kept")
+    func patience() throws {
+        for (value, date, seconds) in [
+            ("120", nil, 120), ("0", nil, 0), ("-1", nil, nil), ("soon", nil, nil), ("999999999999", nil, 86_400),
+            ("Fri, 24 May 2013 00:02:00 GMT", "Fri, 24 May 2013 00:00:30 GMT", 90),
+            ("Fri, 24 May 2013 00:00:00 GMT", "Fri, 24 May 2013 00:00:30 GMT", 0),
+            ("Fri, 24 May 2013 00:02:00 GMT", nil, 0),
+        ] as [(String, String?, Int?)] {
+            var headers: HTTPHeaders = ["Retry-After": value]
+            if let date { headers.add(name: "Date", value: date) }
+            #expect(try self.error(503, headers).retryAfter == seconds.map { .seconds($0) }, "\(value)")
+        }
+        let named = try self.error(500, ["x-amz-request-id": "tx1", "x-amz-id-2": "host1"])
+        #expect(named.requestID == "tx1" && named.hostID == "host1")
+        #expect(named.description.hasSuffix("[request tx1, host host1]"))
+        let inside = try self.error(500, [:], "<Error><Code>A</Code><RequestId>r</RequestId><HostId>h</HostId></Error>")
+        #expect(inside.requestID == "r" && inside.hostID == "h")
+    }
+
+    @Test("A bucket elsewhere says where, in a redirect, a refused signature and a HEAD")
+    func region() throws {
+        for (status, document) in [
+            (301, "<Error><Code>PermanentRedirect</Code><Endpoint>x</Endpoint></Error>"), (307, nil), (301, nil), (400, nil),
+            (400, "<Error><Code>AuthorizationHeaderMalformed</Code><Message>the region is wrong</Message></Error>"),
+        ] as [(Int, String?)] {
+            let error = try self.error(status, ["x-amz-bucket-region": "eu-west-3"], document)
+            #expect(error.region == "eu-west-3")
+            #expect(error.message.contains(" The bucket is in the region eu-west-3: set AWS_REGION to it."))
+            #expect(!error.retryable)
+        }
+        let named = try self.error(
+            400,
+            [:],
+            "<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu-west-1</Region></Error>"
+        )
+        #expect(named.region == "eu-west-1")
+        #expect(try self.error(301).message.contains("Check AWS_REGION"))
+        // AWS names the region in other answers, too, where it is not what is wrong.
+        #expect(try self.error(403, ["x-amz-bucket-region": "eu-west-3"]).region == nil)
+    }
+
     @Test(
         "Which codes may be tried again",
         arguments: [

@@ -47,6 +47,11 @@ import Testing
             }
         }
 
+        func guarantee(_ id: UUID) async throws -> String? {
+            try await self.connections.postgres.query("select guarantee::text from s3file.upload_status where id = \(id)")
+                .first?["guarantee", String?.self]
+        }
+
         func running<R: Sendable>(_ pool: WorkerPool, _ body: () async throws -> R) async throws -> R {
             let group = ServiceGroup(services: [pool], logger: .quiet)
             return try await withThrowingTaskGroup(of: Void.self) { tasks in
@@ -106,6 +111,8 @@ import Testing
                 #expect(head.metadata["s3file-upload"] == id.uuidString.lowercased())
                 // HTML would run in the bucket's origin.
                 #expect(head.contentType?.contains("html") == false)
+                let guarantee = try await site.guarantee(id)
+                #expect(guarantee == here.traits.guarantee)
             }
         }
     }
@@ -154,6 +161,8 @@ import Testing
                 options: options
             )
             #expect(upload.status == .stored, "\(upload.error?.message ?? "")")
+            let guarantee = try await site.guarantee(upload.id)
+            #expect(guarantee == here.traits.guaranteeInParts)
             let head = try await here.head("docs/large.zip")
             #expect(head.size == body.readableBytes && head.contentType == "application/zip" && head.etag.contains("-"))
             let uploads = try await here.client.listMultipartUploads(bucket: here.name).uploads

@@ -4,6 +4,9 @@ package import S3
 package struct StoreTraits: Sendable {
     /// What ``S3CapabilityProbe`` finds in a bucket without versions.
     package var capabilities = S3Capabilities()
+    /// What proves that a moved file is the verified one, as `s3file.upload_status` has it; the second, of one that was copied in parts.
+    package var guarantee = "source_condition"
+    package var guaranteeInParts = "source_condition"
     /// An ETag comes in quotes everywhere, as S3 has it; else not in the answer to a copy.
     package var quotesCopiedETags = true
     /// The answer to CompleteMultipartUpload has the ETag.
@@ -25,6 +28,8 @@ extension KnownStore {
         var traits = StoreTraits()
         switch self {
         case .oldCeph:
+            traits.guarantee = "etag"
+            traits.guaranteeInParts = "head"
             traits.quotesCopiedETags = false
             traits.tellsCompletedETag = false
             traits.tellsAbortedUploads = false
@@ -36,6 +41,7 @@ extension KnownStore {
             traits.capabilities.completeIfNoneMatch = true
             traits.capabilities.deleteIfMatch = true
             traits.capabilities.batchDeleteIfMatch = true
+            traits.guaranteeInParts = "head"
             traits.tellsAbortedUploads = false
             traits.verifiesChecksums = false
             traits.keepsFormHeaders = false
@@ -62,7 +68,7 @@ extension KnownStore {
 
 extension StoreTraits {
     /// The rows of the README's table, in its words.
-    private static let rows: [(words: String, holds: @Sendable (StoreTraits) -> Bool)] = [
+    private static let lines: [(words: String, holds: @Sendable (StoreTraits) -> Bool)] = [
         ("CopyObject refuses a source that changed (`x-amz-copy-source-if-match`)", { $0.capabilities.copySourceIfMatch }),
         ("UploadPartCopy does, too", { $0.capabilities.partCopySourceIfMatch }),
         ("CopyObject overwrites nothing (`If-None-Match: *`)", { $0.capabilities.copyIfNoneMatch }),
@@ -84,9 +90,12 @@ extension StoreTraits {
         let stores = KnownStore.allCases
         var lines = ["| | " + stores.map(\.rawValue).joined(separator: " | ") + " |"]
         lines.append("|---|" + stores.map { _ in ":-:|" }.joined())
-        for row in self.rows {
-            lines.append("| \(row.words) | " + stores.map { row.holds($0.traits) ? "yes" : "no" }.joined(separator: " | ") + " |")
+        func add(_ words: String, _ value: (StoreTraits) -> String) {
+            lines.append("| \(words) | " + stores.map { value($0.traits) }.joined(separator: " | ") + " |")
         }
+        for line in self.lines { add(line.words) { line.holds($0) ? "yes" : "no" } }
+        add("So a stored file is proved to be the verified one by (`guarantee`)") { "`\($0.guarantee)`" }
+        add("and one that was copied in parts by") { "`\($0.guaranteeInParts)`" }
         return lines.joined(separator: "\n")
     }
 }

@@ -59,6 +59,19 @@ extension S3Client {
             if document["IsTruncated"]?.text == "true" {
                 listing.nextToken = try Self.required("NextContinuationToken", in: document, response, sent)
             }
+            if let absurdity = listing.absurdity(
+                prefix: prefix,
+                after: continuationToken == nil ? startAfter : nil,
+                token: continuationToken,
+                maxKeys: maxKeys
+            ) {
+                throw S3Error(
+                    .invalidResponse,
+                    status: response.status,
+                    message: "\(sent.subject): the listing cannot be right, \(absurdity).",
+                    requestID: response.headers.first(name: "x-amz-request-id")
+                )
+            }
             return listing
         }
     }
@@ -84,5 +97,20 @@ extension S3Client {
             )
         }
         return S3ListedObject(key: key, size: size, etag: element["ETag"]?.text ?? "", lastModified: lastModified)
+    }
+}
+
+extension S3Listing {
+    /// Why no store can mean this answer. Whoever follows a listing deletes by it, or compares it in step with another.
+    fileprivate func absurdity(prefix: String, after: String?, token: String?, maxKeys: Int) -> String? {
+        guard self.objects.count <= maxKeys else { return "it has \(self.objects.count) objects where \(maxKeys) were asked for" }
+        guard self.nextToken == nil || self.nextToken != token else { return "it leads to itself, for ever" }
+        var last = after
+        for object in self.objects {
+            guard object.key.utf8.starts(with: prefix.utf8) else { return "it has a key outside the prefix" }
+            if let last, !last.utf8.lexicographicallyPrecedes(object.key.utf8) { return "its keys are not in order" }
+            last = object.key
+        }
+        return nil
     }
 }

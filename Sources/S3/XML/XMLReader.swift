@@ -96,7 +96,7 @@ package struct XMLReader {
             guard open.count < self.limits.depth else {
                 throw self.error(.tooLarge, "The document is nested deeper than \(self.limits.depth) elements")
             }
-            var element = XMLElement(name: Self.localName(name), attributes: attributes)
+            var element = XMLElement(name: try self.localName(name), attributes: attributes)
             if !isEmpty {
                 open.append((name, element, []))
             } else if open.isEmpty {
@@ -299,9 +299,19 @@ package struct XMLReader {
         return true
     }
 
-    private static func localName(_ name: ArraySlice<UInt8>) -> String {
-        let local = name.lastIndex(of: UInt8(ascii: ":")).map { name[name.index(after: $0)...] } ?? name
-        return String(decoding: local, as: UTF8.self)
+    /// Behind the prefix, which is not looked at. What is left must be a name by itself.
+    private func localName(_ name: ArraySlice<UInt8>) throws(XMLError) -> String {
+        guard let colon = name.firstIndex(of: UInt8(ascii: ":")) else { return String(decoding: name, as: UTF8.self) }
+        let local = name[name.index(after: colon)...]
+        switch local.first {
+        case nil, UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."):
+            throw self.error(.malformed, "Expected a name after the prefix")
+        default:
+            guard colon > name.startIndex, !local.contains(UInt8(ascii: ":")) else {
+                throw self.error(.malformed, "A name has one prefix at most")
+            }
+            return String(decoding: local, as: UTF8.self)
+        }
     }
 
     private func error(_ code: XMLError.Code, _ message: String) -> XMLError {

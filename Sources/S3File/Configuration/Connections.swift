@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import Foundation
 package import Logging
+package import NIOCore
 package import Postgres
 package import S3
 import ServiceLifecycle
@@ -15,8 +16,9 @@ package final class Connections: Service {
     private let http: HTTPClient
     private let hasRun = Atomic(false)
 
+    /// - Parameter eventLoop: does all I/O with S3; nil spreads it over those that there are.
     /// - Throws: ``ConfigurationError`` for an endpoint or a region that cannot be used.
-    package init(configuration: S3FileConfiguration, logger: Logger) throws {
+    package init(configuration: S3FileConfiguration, on eventLoop: (any EventLoop)? = nil, logger: Logger) throws {
         self.configuration = configuration
         // Before there is an HTTP client that would have to be shut down.
         var s3 = try S3Configuration(configuration)
@@ -27,7 +29,7 @@ package final class Connections: Service {
         }
         var http = S3Client.httpClientConfiguration()
         http.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = max(32, configuration.workerConcurrency * 2)
-        self.http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: http)
+        self.http = HTTPClient(eventLoopGroupProvider: eventLoop.map { .shared($0) } ?? .singleton, configuration: http)
         let clock = ServerClock()
         if configuration.credentials == .standardChain {
             let transport = CredentialsTransport(httpClient: self.http, clock: clock)

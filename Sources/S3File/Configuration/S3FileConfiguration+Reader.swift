@@ -10,7 +10,7 @@ extension S3FileConfiguration {
     /// - `aws.accessKeyId` (AWS_ACCESS_KEY_ID), `aws.secretAccessKey` (AWS_SECRET_ACCESS_KEY, secret), `aws.sessionToken`
     ///   (AWS_SESSION_TOKEN, secret); without them the standard chain of AWS is asked: ``Credentials/standardChain``
     /// - `aws.endpointUrlS3` (AWS_ENDPOINT_URL_S3) or `aws.endpointUrl` (AWS_ENDPOINT_URL): S3 other than AWS
-    /// - `s3file.bucket` (S3FILE_BUCKET, required), `s3file.publicEndpointUrl` (S3FILE_PUBLIC_ENDPOINT_URL),
+    /// - `s3file.bucket` (S3FILE_BUCKET, required), `s3file.tmpBucket` (S3FILE_TMP_BUCKET, default the same), `s3file.publicEndpointUrl` (S3FILE_PUBLIC_ENDPOINT_URL),
     ///   `s3file.addressing` (S3FILE_ADDRESSING: path or virtual-host)
     /// - `s3file.secret` (S3FILE_SECRET, secret): comma separated, the first signs and all verify; required in production
     /// - `s3file.environment` (S3FILE_ENVIRONMENT: development or production, default development)
@@ -99,6 +99,7 @@ extension S3FileConfiguration {
                 isSecret: true
             ),
             bucket: required("s3file.bucket", "S3FILE_BUCKET", "set it to the bucket that takes the uploads"),
+            tmpBucket: optional("s3file.tmpBucket"),
             region: region(),
             endpointURL: optional("aws.endpointUrlS3") ?? optional("aws.endpointUrl"),
             publicEndpointURL: optional("s3file.publicEndpointUrl"),

@@ -10,8 +10,10 @@ public struct S3FileConfiguration: Sendable {
     /// Postgres, as libpq writes it: `postgresql://user@host/database?sslmode=verify-full`.
     /// <https://www.postgresql.org/docs/15/libpq-connect.html#LIBPQ-CONNSTRING>
     public var databaseURL: String
-    /// The bucket of tmp objects and stored files.
+    /// The bucket of stored files.
     public var bucket: String
+    /// The bucket that browsers post to; the same unless told otherwise.
+    public var tmpBucket: String
     /// The bucket's region.
     public var region: String
     /// S3 as this process reaches it; `nil` is AWS.
@@ -74,6 +76,7 @@ public struct S3FileConfiguration: Sendable {
         environment: Environment = .development,
         databaseURL: String,
         bucket: String,
+        tmpBucket: String? = nil,
         region: String = "us-east-1",
         endpointURL: String? = nil,
         publicEndpointURL: String? = nil,
@@ -92,6 +95,7 @@ public struct S3FileConfiguration: Sendable {
         self.environment = environment
         self.databaseURL = databaseURL
         self.bucket = bucket
+        self.tmpBucket = tmpBucket ?? bucket
         self.region = region
         self.endpointURL = endpointURL
         self.publicEndpointURL = publicEndpointURL
@@ -158,8 +162,10 @@ public struct S3FileConfiguration: Sendable {
                 "S3FILE_WORKER_QUEUES must be names of queues by comma, such as default,thumbnails, or empty for all"
             )
         }
-        guard (3...255).contains(self.bucket.utf8.count), !self.bucket.contains("/") else {
-            throw ConfigurationError("S3FILE_BUCKET must be the name of a bucket, 3 to 63 characters")
+        for (name, bucket) in [("S3FILE_BUCKET", self.bucket), ("S3FILE_TMP_BUCKET", self.tmpBucket)] {
+            guard (3...255).contains(bucket.utf8.count), !bucket.contains("/") else {
+                throw ConfigurationError("\(name) must be the name of a bucket, 3 to 63 characters")
+            }
         }
     }
 

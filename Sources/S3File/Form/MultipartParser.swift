@@ -1,4 +1,4 @@
-import NIOCore
+package import NIOCore
 
 #if canImport(Glibc)
     import Glibc
@@ -9,8 +9,8 @@ import NIOCore
 #endif
 
 /// The grammar of a `multipart/form-data` body: bytes in, events out, no waiting. ``MultipartReader`` drives it.
-struct MultipartParser {
-    enum Event {
+package struct MultipartParser {
+    package enum Event {
         case needsBytes
         case part(MultipartPart)
         case bytes(ByteBuffer)
@@ -36,12 +36,12 @@ struct MultipartParser {
     private var pending = ByteBuffer()
     private var partCount = 0
 
-    init(boundary: MultipartBoundary, limits: MultipartLimits) {
+    package init(boundary: MultipartBoundary, limits: MultipartLimits) {
         self.limits = limits
         self.delimiter = Array("\r\n--".utf8) + boundary.bytes
     }
 
-    mutating func append(_ buffer: ByteBuffer) {
+    package mutating func append(_ buffer: ByteBuffer) {
         if self.pending.readableBytes == 0 {
             self.pending = buffer
         } else {
@@ -49,7 +49,7 @@ struct MultipartParser {
         }
     }
 
-    mutating func next() throws -> Event {
+    package mutating func next() throws -> Event {
         while true {
             switch self.state {
             case .start:

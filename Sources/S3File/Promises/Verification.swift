@@ -8,6 +8,7 @@ import S3
 package struct Verification: Sendable {
     let keys: SigningKeys
     let s3: S3Client
+    let tmpBucket: String
     let bucket: String
     let location: String
     let tmpPrefix: String
@@ -207,7 +208,7 @@ package struct Verification: Sendable {
         return UploadPromise(
             id: id,
             field: field.name,
-            tmpBucket: self.bucket,
+            tmpBucket: self.tmpBucket,
             tmpKey: file.key,
             filename: file.filename,
             size: head.size,
@@ -215,6 +216,7 @@ package struct Verification: Sendable {
             etag: head.etag,
             versionID: head.versionID,
             owner: subject,
+            bucket: self.bucket,
             requestedKey: try await self.freeKey(key),
             storage: field.storage == StorageSettings() ? nil : field.storage
         )
@@ -224,7 +226,7 @@ package struct Verification: Sendable {
     private func look(at key: String) async throws -> (head: S3ObjectHead, bytes: [UInt8]) {
         do {
             let object = try await self.s3.getObject(
-                bucket: self.bucket,
+                bucket: self.tmpBucket,
                 key: key,
                 range: 0...Int64(ContentType.sniffedBytes - 1)
             )
@@ -237,7 +239,7 @@ package struct Verification: Sendable {
             return (object.head, bytes)
         } catch let error as S3Error where error.code == .invalidRange {
             // There is no range of an empty object.
-            return (try await self.s3.headObject(bucket: self.bucket, key: key), [])
+            return (try await self.s3.headObject(bucket: self.tmpBucket, key: key), [])
         }
     }
 

@@ -34,7 +34,9 @@ extension UploadQueue {
     }
 
     /// The promise that already claimed a tmp key, if its owner is the one who asks.
-    package func promise(tmpBucket: String, tmpKey: String, owner: String?) async throws -> UploadPromise? {
+    ///
+    /// - Parameter bucket: that of stored files.
+    package func promise(tmpBucket: String, tmpKey: String, owner: String?, bucket: String) async throws -> UploadPromise? {
         let rows = try await self.client.query(
             "select * from s3file.promise(tmp_bucket => \(tmpBucket), tmp_key => \(tmpKey), owner => \(owner))"
         )
@@ -50,6 +52,7 @@ extension UploadQueue {
             etag: try row["etag", String.self],
             versionID: try row["version_id", String?.self],
             owner: owner,
+            bucket: bucket,
             requestedKey: try row["key", String.self]
         )
     }

@@ -5,7 +5,7 @@ package import struct Foundation.Data
 ///
 /// Each purpose has a key of its own (HKDF), so that a token of one kind can never pass for another.
 package struct SigningKeys: Sendable {
-    package enum Purpose: String, Sendable {
+    package enum Purpose: String, Sendable, CaseIterable {
         case ticket = "s3file ticket v1"
         case status = "s3file status v1"
     }
@@ -13,7 +13,8 @@ package struct SigningKeys: Sendable {
     /// Shorter secrets can be guessed; a deploy check refuses them as well.
     package static let minimumSecretBytes = 32
 
-    private let secrets: [SymmetricKey]
+    /// Derived once: deriving takes longer than signing. The first of each purpose signs.
+    private let keys: [Purpose: [SymmetricKey]]
 
     /// - Throws: ``ConfigurationError`` when there is no secret or one is too short.
     package init(secrets: [String]) throws {
@@ -23,21 +24,29 @@ package struct SigningKeys: Sendable {
         guard secrets.allSatisfy({ $0.utf8.count >= Self.minimumSecretBytes }) else {
             throw ConfigurationError("S3FILE_SECRET has a secret of fewer than \(Self.minimumSecretBytes) bytes: make it longer")
         }
-        self.secrets = secrets.map { SymmetricKey(data: Data($0.utf8)) }
+        let material = secrets.map { SymmetricKey(data: Data($0.utf8)) }
+        self.keys = Dictionary(
+            uniqueKeysWithValues: Purpose.allCases.map { purpose in
+                (
+                    purpose,
+                    material.map {
+                        HKDF<SHA256>.deriveKey(inputKeyMaterial: $0, info: Data(purpose.rawValue.utf8), outputByteCount: 32)
+                    }
+                )
+            }
+        )
     }
 
-    private func key(_ secret: SymmetricKey, _ purpose: Purpose) -> SymmetricKey {
-        HKDF<SHA256>.deriveKey(inputKeyMaterial: secret, info: Data(purpose.rawValue.utf8), outputByteCount: 32)
-    }
+    private func keys(_ purpose: Purpose) -> [SymmetricKey] { self.keys[purpose, default: []] }
 
     package func sign(_ message: Data, for purpose: Purpose) -> Data {
-        Data(HMAC<SHA256>.authenticationCode(for: message, using: self.key(self.secrets[0], purpose)))
+        Data(HMAC<SHA256>.authenticationCode(for: message, using: self.keys(purpose)[0]))
     }
 
     /// Compares in constant time, against every secret.
     package func isValid(_ signature: Data, of message: Data, for purpose: Purpose) -> Bool {
-        self.secrets.reduce(false) { found, secret in
-            HMAC<SHA256>.isValidAuthenticationCode(signature, authenticating: message, using: self.key(secret, purpose)) || found
+        self.keys(purpose).reduce(false) { found, key in
+            HMAC<SHA256>.isValidAuthenticationCode(signature, authenticating: message, using: key) || found
         }
     }
 }

@@ -103,7 +103,11 @@ package struct Ticket: Sendable, Equatable {
         guard parts[0] == Self.version else { throw .unknownVersion }
         guard let body = Base64URL.decode(parts[1]), let signature = Base64URL.decode(parts[2]) else { throw .malformed }
         guard keys.isValid(signature, of: Data("\(parts[0]).\(parts[1])".utf8), for: .ticket) else { throw .forged }
-        guard let payload = try? JSONDecoder().decode(Payload.self, from: body) else { throw .malformed }
+        guard
+            let payload = try? JSONDecoder().decode(Payload.self, from: body),
+            // Moments of the next 8,000 years: others could not be signed again.
+            (0..<253_402_300_800).contains(payload.i), (0..<253_402_300_800).contains(payload.e)
+        else { throw .malformed }
         let ticket = Ticket(
             folder: payload.f,
             field: payload.n,

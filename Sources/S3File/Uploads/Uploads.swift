@@ -88,7 +88,7 @@ public final class Uploads: Service {
             case .startsWith(let prefix): .startsWith(prefix)
             }
         let policy = PostPolicy(
-            bucket: self.configuration.bucket,
+            bucket: self.configuration.tmpBucket,
             key: .startsWith(folder + "/"),
             contentType: contentType,
             contentLength: 0...field.maximumSize.bytes,
@@ -109,7 +109,7 @@ public final class Uploads: Service {
     ///
     /// - Throws: an error when the endpoint's URL cannot be used.
     public func uploadOrigin() throws -> String {
-        try self.connections.s3.publicOrigin(bucket: self.configuration.bucket)
+        try self.connections.s3.publicOrigin(bucket: self.configuration.tmpBucket)
     }
 
     // MARK: Taking
@@ -122,16 +122,17 @@ public final class Uploads: Service {
         [UploadPromise]]
     {
         let queue = self.connections.queue
-        let bucket = self.configuration.bucket
+        let (tmpBucket, bucket) = (self.configuration.tmpBucket, self.configuration.bucket)
         let verification = Verification(
             keys: self.keys,
             s3: self.connections.s3,
+            tmpBucket: tmpBucket,
             bucket: bucket,
             location: self.configuration.location,
             tmpPrefix: self.configuration.tmpPrefix
         )
         return try await verification.promises(in: form, fields: fields, subject: subject) { key in
-            try await queue.promise(tmpBucket: bucket, tmpKey: key, owner: subject)
+            try await queue.promise(tmpBucket: tmpBucket, tmpKey: key, owner: subject, bucket: bucket)
         }
     }
 

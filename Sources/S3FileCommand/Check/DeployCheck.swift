@@ -58,7 +58,9 @@ struct DeployCheck: Sendable {
     private func bucketFindings() async -> [Finding] {
         do {
             try await Connections.with(self.configuration, logger: self.logger) { connections in
-                try await connections.s3.headBucket(self.configuration.bucket)
+                for bucket in Set([self.configuration.bucket, self.configuration.tmpBucket]) {
+                    try await connections.s3.headBucket(bucket)
+                }
             }
             return []
         } catch {

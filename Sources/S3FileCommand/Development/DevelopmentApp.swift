@@ -94,7 +94,7 @@ final class DevelopmentApp: Service {
             accessKeyID: S3FileConfiguration.developmentAccessKeyID,
             secretAccessKey: S3FileConfiguration.developmentSecretAccessKey,
             region: configuration.region,
-            buckets: [configuration.bucket],
+            buckets: Array(Set([configuration.bucket, configuration.tmpBucket])),
             faultRules: self.s3Faults
         )
     }

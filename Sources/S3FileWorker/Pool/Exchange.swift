@@ -50,9 +50,11 @@ final class Exchange: Sendable {
     /// Until everything is settled after ``drain()``, or until it is cancelled, which drops what is in flight.
     ///
     /// - Parameters:
+    ///   - executor: where moves run; nil is the concurrency pool.
     ///   - move: moves one job; it ends soon after its task is cancelled.
     ///   - settled: is told what became of outcomes; without a settlement, the attempt is another worker's by now.
     func run(
+        on executor: EventLoopTaskExecutor?,
         move: @escaping @Sendable (Job) async -> Outcome,
         settled: @escaping @Sendable ([(job: Job, outcome: Outcome, settlement: Settlement?)]) -> Void
     ) async {
@@ -64,9 +66,15 @@ final class Exchange: Sendable {
                     switch self.state.withLockedValue({ $0.next(now: now, mayClaim: mayClaim) }) {
                     case .move(let jobs):
                         for job in jobs {
-                            moves.addTask {
-                                let outcome = await move(job)
-                                if self.state.withLockedValue({ $0.moved((job, outcome), now: .now) }) { self.bell.ring() }
+                            moves.addTask(executorPreference: executor) {
+                                // What is next in this slot needs neither a task of its own nor the loop around this to be told.
+                                var next: Job? = job
+                                while let job = next {
+                                    let outcome = await move(job)
+                                    let ended = self.state.withLockedValue { $0.moved((job, outcome), now: .now) }
+                                    if ended.isReason { self.bell.ring() }
+                                    next = ended.next
+                                }
                             }
                         }
                     case .exchange(let errand):

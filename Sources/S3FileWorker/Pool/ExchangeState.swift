@@ -1,3 +1,4 @@
+import DequeModule
 import Foundation
 import S3File
 
@@ -6,6 +7,9 @@ import S3File
 ///
 /// Under load the outcomes of some jobs and the claim of the next go to Postgres together: one round trip and one commit. A few such
 /// exchanges may be under way at once, so that Postgres works while we do. No job waits for its settle before another takes its place.
+///
+/// Where moves are short, a few more are claimed than there are slots, so that a slot that falls free need not wait for Postgres: as many as
+/// will have begun within ``aheadTime``. Other workers might be idle meanwhile, so what does not begin soon is given back.
 struct ExchangeState {
     typealias Instant = ContinuousClock.Instant
     typealias Ended = (job: Job, outcome: Outcome)
@@ -30,6 +34,10 @@ struct ExchangeState {
 
     /// Outcomes wait this long for others, while there are any to come.
     static let gatherTime = Duration.milliseconds(10)
+    /// How much of the next work is claimed beyond the slots.
+    static let aheadTime = Duration.milliseconds(50)
+    /// What waits longer than this for a slot goes back to the queue.
+    static let longestWait = Duration.milliseconds(500)
     /// Less than a quarter of the room is worth a claim this often.
     static let smallClaimInterval = Duration.milliseconds(50)
     static let largestBatch = 500
@@ -42,13 +50,14 @@ struct ExchangeState {
 
     let concurrency: Int
     let mostErrands: Int
-    /// So that all errands together can fill the room.
-    let batch: Int
     let drainTimeout: Duration
 
     private(set) var lookout = Lookout()
-    private var claimed: [Job] = []
+    /// Claimed, and waiting for a slot.
+    private var waiting: Deque<Job> = []
+    private var waitingSince: Instant?
     private var moving: Set<UUID> = []
+    private var pace = Pace()
     private var pending: [Ended] = []
     private var oldestPending: Instant?
     private var errands = 0
@@ -68,7 +77,6 @@ struct ExchangeState {
     init(concurrency: Int, mostErrands: Int, drainTimeout: Duration, now: Instant) {
         self.concurrency = concurrency
         self.mostErrands = max(1, mostErrands)
-        self.batch = max(1, min(Self.largestBatch, (concurrency + self.mostErrands - 1) / self.mostErrands))
         self.drainTimeout = drainTimeout
         self.comparedAt = now
     }
@@ -87,11 +95,17 @@ struct ExchangeState {
 
     /// A move is over.
     ///
-    /// - Returns: whether that is a reason to ask for the ``next(now:mayClaim:)`` step at once.
-    mutating func moved(_ ended: Ended, now: Instant) -> Bool {
+    /// - Returns: whether that is a reason to ask for the ``next(now:mayClaim:)`` step at once, and what to move in its slot.
+    mutating func moved(_ ended: Ended, now: Instant) -> (isReason: Bool, next: Job?) {
         self.moving.remove(ended.job.id)
         self.pending.append(ended)
         if self.pending.count == 1 { self.oldestPending = now }
+        self.pace.count(now: now)
+        let next = self.begin(1, now: now).first
+        return (self.isReason, next)
+    }
+
+    private var isReason: Bool {
         guard self.errands < self.mostErrands else { return false }
         return self.pending.count == 1 || self.pending.count >= self.batch || self.moving.isEmpty
             || (self.lookout.isLooking && self.room >= self.worthwhileRoom)
@@ -104,8 +118,28 @@ struct ExchangeState {
         if errand.outcomes.contains(where: \.job.isFair) { self.lookout.fairJobEnded() }
         guard let look = errand.look else { return }
         self.lookout.end(look, found: jobs, now: now)
-        self.claimed += jobs
+        if self.waiting.isEmpty { self.waitingSince = now }
+        self.waiting += jobs
+    }
+
+    /// Waiting jobs, for as many free slots.
+    private mutating func begin(_ most: Int, now: Instant) -> [Job] {
+        guard self.drainingSince == nil else { return [] }
+        let jobs = Array(self.waiting.prefix(max(0, min(most, self.concurrency - self.moving.count))))
+        guard !jobs.isEmpty else { return [] }
+        self.waiting.removeFirst(jobs.count)
+        self.waitingSince = now
         for job in jobs { self.moving.insert(job.id) }
+        return jobs
+    }
+
+    /// At a shutdown, and when the moves before them take longer than those of late.
+    private mutating func giveBackWaiting(now: Instant) {
+        guard !self.waiting.isEmpty else { return }
+        self.pending += self.waiting.map { ($0, .givenBack) }
+        self.oldestPending = self.oldestPending ?? now
+        self.waiting = []
+        self.pace = Pace()
     }
 
     /// It came to something or to nothing: outcomes are sent again, which is safe, and jobs that were claimed unheard are given back.
@@ -139,24 +173,32 @@ struct ExchangeState {
 
     // MARK: What to do
 
-    /// Free slots. A job whose outcome is not settled has left its slot, but there is a bound on those, too.
+    /// How many jobs to have in all: one for each slot, and those ahead.
+    private var limit: Int { self.concurrency + min(self.pace.expected(within: Self.aheadTime), max(16, self.concurrency / 4)) }
+
+    /// So that all errands together can fill the room.
+    private var batch: Int { max(1, min(Self.largestBatch, (self.limit + self.mostErrands - 1) / self.mostErrands)) }
+
+    /// What may be claimed. A job whose outcome is not settled has left its slot, but there is a bound on those, too.
     private var room: Int {
-        let inFlight = self.moving.count + self.expected
-        return max(0, min(self.concurrency - inFlight, 2 * self.concurrency - inFlight - self.pending.count - self.settling))
+        let inFlight = self.moving.count + self.waiting.count + self.expected
+        return max(0, min(self.limit - inFlight, 2 * self.limit - inFlight - self.pending.count - self.settling))
     }
 
     /// Not one by one: a claim for each slot that falls free would cost a commit each.
-    private var worthwhileRoom: Int { max(1, self.concurrency / 4) }
+    private var worthwhileRoom: Int { max(1, self.limit / 4) }
 
     /// The next step. Each but `wait` and `end` is to be done, and this called again.
     ///
     /// - Parameter mayClaim: the lease is certain.
     mutating func next(now: Instant, mayClaim: Bool) -> Step {
-        if !self.claimed.isEmpty {
-            defer { self.claimed = [] }
-            return .move(self.claimed)
-        }
+        let jobs = self.begin(.max, now: now)
+        if !jobs.isEmpty { return .move(jobs) }
         var times: [Instant] = []
+        if let waitingSince, !self.waiting.isEmpty {
+            let late = waitingSince + Self.longestWait
+            if self.drainingSince != nil || now >= late { self.giveBackWaiting(now: now) } else { times.append(late) }
+        }
         if let drainingSince {
             if self.moving.isEmpty, self.pending.isEmpty, self.errands == 0, !self.isComparing { return .end }
             if let movesCancelledAt {
@@ -175,7 +217,7 @@ struct ExchangeState {
             // Only while no claim is under way is it exact what we have in flight.
             guard self.errands == 0 else { return .wait(until: times.min()) }
             self.isComparing = true
-            return .giveBackOthers(self.moving + self.pending.map(\.job.id))
+            return .giveBackOthers(self.moving + self.waiting.map(\.id) + self.pending.map(\.job.id))
         }
         if self.drainingSince == nil { times.append(self.comparedAt + Self.comparisonInterval) }
         guard self.errands < self.mostErrands else { return .wait(until: times.min()) }
@@ -219,5 +261,29 @@ struct ExchangeState {
             self.claimedAt = now
         }
         return Errand(outcomes: outcomes, look: look)
+    }
+}
+
+/// How many moves end in a while, of late.
+struct Pace {
+    typealias Instant = ContinuousClock.Instant
+
+    static let window = Duration.milliseconds(100)
+
+    private var start: Instant?
+    private var count = 0
+    private var perSecond = 0.0
+
+    mutating func count(now: Instant) {
+        guard let start else { return self.start = now }
+        self.count += 1
+        let elapsed = now - start
+        guard elapsed >= Self.window else { return }
+        self.perSecond = Double(self.count) / (elapsed / .seconds(1))
+        (self.start, self.count) = (now, 0)
+    }
+
+    func expected(within duration: Duration) -> Int {
+        Int(self.perSecond * (duration / .seconds(1)))
     }
 }

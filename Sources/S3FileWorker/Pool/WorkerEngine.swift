@@ -8,6 +8,8 @@ import ServiceLifecycle
 struct WorkerEngine: Service {
     let connections: Connections
     let work: any StoreWork
+    /// Where moves run; nil is the concurrency pool.
+    let executor: EventLoopTaskExecutor?
     let options: WorkerPool.Options
     let logger: Logger
 
@@ -94,7 +96,7 @@ struct WorkerEngine: Service {
     }
 
     private func exchange(_ exchange: Exchange, _ lease: WorkerLease, _ tmpDeletion: TmpDeletion) async {
-        await exchange.run { job in
+        await exchange.run(on: self.executor) { job in
             await self.work.move(
                 Attempt(job: job, worker: lease.worker, queue: self.connections.queue, logger: self.logger) {
                     try await lease.check()

@@ -1,4 +1,5 @@
 public import Logging
+import NIOPosix
 public import S3File
 public import ServiceLifecycle
 
@@ -31,13 +32,17 @@ public final class WorkerPool: Service {
     private let logger: Logger
     private let connections: Connections
     private let work: any StoreWork
+    private let executor: EventLoopTaskExecutor?
 
     /// - Throws: ``ConfigurationError`` when a setting is wrong.
     public init(configuration: S3FileConfiguration, options: Options = Options(), logger: Logger) throws {
         try configuration.refuseDevelopmentSettings()
         self.options = options
         self.logger = logger
-        self.connections = try Connections(configuration: configuration, logger: logger)
+        // One event loop for all of a pool's requests to S3, on which the moves run, too. More processes make use of more processors.
+        let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
+        self.executor = EventLoopTaskExecutor(eventLoop)
+        self.connections = try Connections(configuration: configuration, on: eventLoop, logger: logger)
         self.work = S3StoreWork(connections: self.connections, options: options, logger: logger)
     }
 
@@ -45,6 +50,7 @@ public final class WorkerPool: Service {
     package init(configuration: S3FileConfiguration, options: Options, work: any StoreWork, logger: Logger) throws {
         self.options = options
         self.logger = logger
+        self.executor = nil
         self.connections = try Connections(configuration: configuration, logger: logger)
         self.work = work
     }
@@ -63,6 +69,7 @@ public final class WorkerPool: Service {
                         service: WorkerEngine(
                             connections: self.connections,
                             work: self.work,
+                            executor: self.executor,
                             options: self.options,
                             logger: self.logger
                         ),

@@ -25,7 +25,7 @@ package struct Sweeper: Sendable {
     package init(connections: Connections, logger: Logger) {
         self.s3 = connections.s3
         self.queue = connections.queue
-        self.bucket = connections.configuration.bucket
+        self.bucket = connections.configuration.tmpBucket
         self.prefix = connections.configuration.tmpPrefix + "/"
         self.expiry = connections.configuration.expiry
         self.logger = logger

@@ -31,6 +31,15 @@ import Testing
         #expect(token.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-_.".contains($0)) })
     }
 
+    @Test(arguments: [("i", Int64.min), ("e", Int64.max), ("e", 253_402_300_800)])
+    func `a moment that no clock reaches is malformed, signed or not`(name: String, value: Int64) throws {
+        var payload = #"{"f":"a","n":"b","d":"c","a":[],"s":1,"c":1,"u":"","i":1700000000,"e":1700003600}"#
+        payload = payload.replacing(name == "i" ? "1700000000" : "1700003600", with: String(value))
+        let message = "v1." + Base64URL.encode(Data(payload.utf8))
+        let token = message + "." + Base64URL.encode(self.keys.sign(Data(message.utf8), for: .ticket))
+        #expect(throws: Ticket.Refusal.malformed) { try Ticket.read(token, keys: self.keys, now: Self.now) }
+    }
+
     @Test func `a ticket of the older secret is still accepted, one of another is not`() throws {
         let older = try self.ticket.signed(with: SigningKeys(secrets: [Self.older]))
         #expect(try Ticket.read(older, keys: self.keys, now: Self.now) == self.ticket)

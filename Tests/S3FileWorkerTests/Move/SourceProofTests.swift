@@ -61,6 +61,31 @@ import Testing
         }
     }
 
+    @Test func `a file is moved from one bucket to another, and its tmp object is deleted there`() async throws {
+        try await Storeroom.with { here in
+            try await here.s3.createBucket("elsewhere")
+            let key = "tmp/s3file/f/x"
+            let put = try await here.s3.putObject(bucket: here.bucket, key: key, body: ByteBuffer(string: "hello"))
+            let row = try await here.queue.client.query(
+                """
+                select id from s3file.enqueue('elsewhere', \(key), etag => \(put.etag), size => 5, key => 'docs/x.txt',
+                                              tmp_bucket => \(here.bucket))
+                """
+            )[0]
+            let (job, worker) = try await here.claim()
+            #expect(try row["id", UUID.self] == job.id)
+            let work = S3StoreWork(connections: here.connections, options: .init(), logger: .quiet)
+            let outcome = await work.move(here.attempt(job, worker: worker))
+            guard case .stored(_, _, .sourceCondition, _) = outcome else { throw Unexpected(outcome) }
+            let settled = try await here.queue.settle([(job, outcome)], worker: worker)
+            let tmp = job.tmpObject(batch: try #require(settled[job.id]?.tmpDeletion))
+            let (gone, failure) = try await work.deleteTmpObjects([tmp], bucket: tmp.bucket)
+            #expect(gone == [tmp] && failure == nil)
+            let (here1, there) = (try await here.keys(), try await here.s3.listObjects(bucket: "elsewhere").objects.map(\.key))
+            #expect(here1.isEmpty && there == ["docs/x.txt"])
+        }
+    }
+
     @Test func `what proved an upload stands in its record`() async throws {
         try await Storeroom.with { here in
             let id = try await here.upload("x")

@@ -149,4 +149,73 @@ import Testing
         #expect(until == self.at(30_000))
         guard case .end = self.step(30_000) else { throw Unexpected() }
     }
+
+    // MARK: Ahead of the slots
+
+    /// Fills the eight slots with moves of which forty a second end, and claims this many of the two that will begin within 50 ms.
+    private mutating func ahead(_ count: Int) throws -> (moving: [Job], waiting: [Job]) {
+        let jobs = try self.claimed(4, at: 0) + self.claimed(4, at: 1)
+        for (index, time) in [100, 120, 140, 160, 200].enumerated() { self.move(jobs[index...index], at: time) }
+        self.state.ring(notified: true)
+        let refill = try self.errand(200)
+        #expect(refill.outcomes.count == 5 && refill.look?.room == 5)
+        let others = (0..<5).map { _ in Job.sample() }
+        self.state.done(refill, claimed: others, now: self.at(200))
+        guard case .move(let begun) = self.step(200), begun == others else { throw Unexpected() }
+        self.state.ring(notified: true)
+        let ahead = try self.errand(201)
+        #expect(ahead.look?.room == 2)
+        let waiting = (0..<count).map { _ in Job.sample() }
+        self.state.done(ahead, claimed: waiting, now: self.at(201))
+        guard case .wait = self.step(202) else { throw Unexpected() }
+        return (jobs.suffix(3) + others, waiting)
+    }
+
+    @Test mutating func `where moves are short, more is claimed than there are slots, and a free slot takes it at once`() throws {
+        let jobs = try self.ahead(1)
+        let ended = self.state.moved((jobs.moving[0], .stored(etag: "\"1\"", versionID: nil)), now: self.at(210))
+        #expect(ended.next == jobs.waiting[0])
+        let none = self.state.moved((jobs.moving[1], .stored(etag: "\"1\"", versionID: nil)), now: self.at(211))
+        #expect(none.next == nil)
+    }
+
+    @Test mutating func `a worker that has moved nothing yet, or moves slowly, claims nothing ahead`() throws {
+        let jobs = try self.claimed(4, at: 0) + self.claimed(4, at: 1)
+        self.state.ring(notified: true)
+        guard case .wait = self.step(100) else { throw Unexpected() }
+        for index in 0..<4 { self.move(jobs[index...index], at: 1_000 * (index + 1)) }
+        let refill = try self.errand(4_000)
+        #expect(refill.look?.room == 4)
+    }
+
+    @Test mutating func `what waits too long for a slot goes back to the queue`() throws {
+        let jobs = try self.ahead(2)
+        guard case .wait(let late) = self.step(210) else { throw Unexpected() }
+        #expect(late == self.at(701))
+        guard case .wait(let until) = self.step(701) else { throw Unexpected() }
+        #expect(until == self.at(711))
+        let errand = try self.errand(711)
+        #expect(errand.outcomes.map(\.job) == jobs.waiting && errand.outcomes.allSatisfy { $0.outcome == .givenBack })
+        #expect(errand.look == nil)
+    }
+
+    @Test mutating func `a shutdown gives back what waits, and finishes what moves`() throws {
+        let jobs = try self.ahead(2)
+        self.state.drain(now: self.at(205))
+        guard case .wait(let until) = self.step(206) else { throw Unexpected() }
+        let errand = try self.errand(206 + 10)
+        #expect(until == self.at(216) && errand.outcomes.map(\.job) == jobs.waiting)
+        let ended = self.state.moved((jobs.moving[0], .stored(etag: "\"1\"", versionID: nil)), now: self.at(220))
+        #expect(ended.next == nil)
+    }
+
+    @Test mutating func `what waits is in flight, when that is compared`() throws {
+        let jobs = try self.ahead(2)
+        self.state.ring(notified: true)
+        self.move(jobs.moving.prefix(1), at: 210)
+        let errand = try self.errand(260)
+        self.state.failed(errand, now: self.at(261))
+        guard case .giveBackOthers(let inFlight) = self.step(400) else { throw Unexpected() }
+        #expect(Set(inFlight).isSuperset(of: jobs.waiting.map(\.id)))
+    }
 }

@@ -156,7 +156,8 @@ struct ConcurrencyLimiterTests {
                     try await group.waitForAll()
                 }
                 let limit = try #require(client.concurrency.limit(bucket: "bucket"))
-                #expect((1..<28).contains(limit))
+                // Forty were under way at most.
+                #expect((1...28).contains(limit))
                 #expect(client.concurrency.limit(bucket: "other") == nil)
                 #expect(client.concurrency.load(bucket: "bucket") == (0, 0))
                 for _ in 0..<30 {
