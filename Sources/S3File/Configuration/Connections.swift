@@ -28,7 +28,8 @@ package final class Connections: Service {
             throw ConfigurationError(error.message)
         }
         var http = S3Client.httpClientConfiguration()
-        http.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = max(32, configuration.workerConcurrency * 2)
+        // Each move may copy four parts at a time, and tell something beside: who finds no connection for ten seconds fails.
+        http.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = max(32, configuration.workerConcurrency * 5)
         self.http = HTTPClient(eventLoopGroupProvider: eventLoop.map { .shared($0) } ?? .singleton, configuration: http)
         let clock = ServerClock()
         if configuration.credentials == .standardChain {
