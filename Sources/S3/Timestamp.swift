@@ -38,8 +38,21 @@ package enum Timestamp {
     /// `2013-05-24T00:00:00.000Z`
     package static func iso8601(_ date: Date) -> String {
         let moment = Moment(date)
-        return "\(pad(moment.year, 4))-\(pad(moment.month))-\(pad(moment.day))"
-            + "T\(pad(moment.hour)):\(pad(moment.minute)):\(pad(moment.second)).\(pad(moment.millisecond, 3))Z"
+        // Written into each policy that is signed.
+        var text: [UInt8] = []
+        text.reserveCapacity(24)
+        for pair in [moment.year / 100, moment.year % 100] { Self.append(pair, to: &text) }
+        for (separator, pair) in [
+            ("-", moment.month), ("-", moment.day), ("T", moment.hour), (":", moment.minute), (":", moment.second),
+        ] as [(Unicode.Scalar, Int)] {
+            text.append(UInt8(ascii: separator))
+            Self.append(pair, to: &text)
+        }
+        text.append(UInt8(ascii: "."))
+        text.append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: moment.millisecond / 100 % 10))
+        Self.append(moment.millisecond % 100, to: &text)
+        text.append(UInt8(ascii: "Z"))
+        return String(decoding: text, as: UTF8.self)
     }
 
     /// Reads `2013-05-24T00:00:00Z`, with or without a fraction of a second.

@@ -49,18 +49,34 @@ package struct PostPolicy: Sendable {
 
     /// The policy document, as signed with these credentials now.
     package func json(credentials: S3Credentials, region: String, now: Date) -> String {
-        let expiration = min(self.expiration, credentials.expiration ?? self.expiration)
-        var conditions: [String] = [
-            Self.condition("bucket", .exact(self.bucket)),
-            Self.condition("key", self.key),
-            Self.condition("success_action_status", .exact(String(self.successStatus))),
-            Self.condition("Content-Type", self.contentType),
-            "[\"content-length-range\",\(self.contentLength.lowerBound),\(self.contentLength.upperBound)]",
-        ]
-        conditions += self.fields.map { Self.condition($0.name, $0.rule) }
-        conditions += Self.signatureFields(credentials, region, now).map { Self.condition($0.name, .exact($0.value)) }
-        return
-            "{\"expiration\":\(Self.quoted(Timestamp.iso8601(expiration))),\"conditions\":[\(conditions.joined(separator: ","))]}"
+        self.json(credentials, Self.signatureFields(credentials, region, now))
+    }
+
+    private func json(_ credentials: S3Credentials, _ signatureFields: [(name: String, value: String)]) -> String {
+        // Every page that is drawn signs one, so it is written into one string.
+        var json = ""
+        json.reserveCapacity(1_024)
+        json += "{\"expiration\":"
+        Self.quote(Timestamp.iso8601(min(self.expiration, credentials.expiration ?? self.expiration)), to: &json)
+        json += ",\"conditions\":["
+        Self.add("bucket", .exact(self.bucket), to: &json)
+        json += ","
+        Self.add("key", self.key, to: &json)
+        json += ","
+        Self.add("success_action_status", .exact(String(self.successStatus)), to: &json)
+        json += ","
+        Self.add("Content-Type", self.contentType, to: &json)
+        json += ",[\"content-length-range\",\(self.contentLength.lowerBound),\(self.contentLength.upperBound)]"
+        for field in self.fields {
+            json += ","
+            Self.add(field.name, field.rule, to: &json)
+        }
+        for field in signatureFields {
+            json += ","
+            Self.add(field.name, .exact(field.value), to: &json)
+        }
+        json += "]}"
+        return json
     }
 
     /// The fields of the form, in order, besides `success_action_status`, `Content-Type` and `file`, which the sender adds.
@@ -70,7 +86,8 @@ package struct PostPolicy: Sendable {
         now: Date,
         keys: SigningKeyCache? = nil
     ) -> [(name: String, value: String)] {
-        let policy = Data(self.json(credentials: credentials, region: region, now: now).utf8).base64EncodedString()
+        let signatureFields = Self.signatureFields(credentials, region, now)
+        let policy = Data(self.json(credentials, signatureFields).utf8).base64EncodedString()
         let key =
             switch self.key {
             case .exact(let key): key
@@ -78,7 +95,7 @@ package struct PostPolicy: Sendable {
             }
         var fields: [(name: String, value: String)] = [("key", key)]
         for case (let name, .exact(let value)) in self.fields { fields.append((name, value)) }
-        fields += Self.signatureFields(credentials, region, now)
+        fields += signatureFields
         fields.append(("policy", policy))
         let signingKey = SigV4.key(credentials, SigV4.Scope(date: now, region: region), keys)
         fields.append(("x-amz-signature", SigV4.signature(of: policy, key: signingKey)))
@@ -99,29 +116,42 @@ package struct PostPolicy: Sendable {
         return fields
     }
 
-    private static func condition(_ name: String, _ rule: Rule) -> String {
+    /// One condition.
+    private static func add(_ name: String, _ rule: Rule, to json: inout String) {
         switch rule {
-        case .exact(let value): "{\(self.quoted(name)):\(self.quoted(value))}"
-        case .startsWith(let prefix): "[\"starts-with\",\(self.quoted("$\(name)")),\(self.quoted(prefix))]"
+        case .exact(let value):
+            json += "{"
+            self.quote(name, to: &json)
+            json += ":"
+            self.quote(value, to: &json)
+            json += "}"
+        case .startsWith(let prefix):
+            json += "[\"starts-with\","
+            self.quote("$" + name, to: &json)
+            json += ","
+            self.quote(prefix, to: &json)
+            json += "]"
         }
     }
 
     /// JSON text with as few escapes as JSON allows: Ceph refuses surrogate pairs written as `\u`, and raw UTF-8 suits all.
-    private static func quoted(_ text: String) -> String {
-        var quoted = "\""
+    private static func quote(_ text: String, to json: inout String) {
+        json += "\""
+        defer { json += "\"" }
+        let isPlain = text.utf8.allSatisfy { $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
+        guard !isPlain else { return json += text }
         for scalar in text.unicodeScalars {
             switch scalar {
-            case "\"": quoted += "\\\""
-            case "\\": quoted += "\\\\"
-            case "\n": quoted += "\\n"
-            case "\r": quoted += "\\r"
-            case "\t": quoted += "\\t"
+            case "\"": json += "\\\""
+            case "\\": json += "\\\\"
+            case "\n": json += "\\n"
+            case "\r": json += "\\r"
+            case "\t": json += "\\t"
             case "\u{0}"..<" ":
                 let digits = String(scalar.value, radix: 16)
-                quoted += "\\u" + String(repeating: "0", count: 4 - digits.utf8.count) + digits
-            default: quoted.unicodeScalars.append(scalar)
+                json += "\\u" + String(repeating: "0", count: 4 - digits.utf8.count) + digits
+            default: json.unicodeScalars.append(scalar)
             }
         }
-        return quoted + "\""
     }
 }
