@@ -96,7 +96,7 @@ struct RemedyTests {
         }
     }
 
-    @Test("Many requests that are refused for one wrong clock correct it once, and all are repeated")
+    @Test("Many requests that are refused for one wrong clock correct it once, not once each")
     func manySkewed() async throws {
         let clock = ServerClock()
         let date = Timestamp.http(Date(timeIntervalSinceNow: 7200))
@@ -107,12 +107,11 @@ struct RemedyTests {
         let skewed = ScriptedServer.Answer.status("403 Forbidden", headers: [Self.date(7200)], Self.skewed)
         try await ScriptedServer.with(Array(repeating: skewed, count: 8) + [UnreliableStoreTests.head]) { server in
             try await TestStore.withClient(UnreliableStoreTests.configuration(server.endpoint)) { client, _ in
-                try await withThrowingTaskGroup(of: Void.self) { group in
+                await withTaskGroup(of: Void.self) { group in
                     for number in 0..<8 {
-                        group.addTask { _ = try await client.headObject(bucket: "bucket", key: "\(number)") }
+                        // One of them may be refused twice, when another's repetition came before its first.
+                        group.addTask { _ = try? await client.headObject(bucket: "bucket", key: "\(number)") }
                     }
-                    // One of them may be refused twice, when another's repetition came before its first.
-                    while let result = await group.nextResult() { _ = try? result.get() }
                 }
                 #expect(abs(client.clock.offset - 7200) < 30)
                 _ = try await client.headObject(bucket: "bucket", key: "k")
