@@ -11,10 +11,12 @@ package final class SigningKeyCache: Sendable {
     }
 
     /// Yesterday's and rotated keys are dropped all together, rarely, rather than tracked one by one.
-    private static let limit = 16
+    static let limit = 16
     private let keys = NIOLockedValueBox<[Entry: SymmetricKey]>([:])
 
     package init() {}
+
+    var count: Int { self.keys.withLockedValue { $0.count } }
 
     package func key(secret: String, scope: SigV4.Scope) -> SymmetricKey {
         let entry = Entry(secret: secret, scope: scope)

@@ -303,15 +303,13 @@ package struct XMLReader {
     private func localName(_ name: ArraySlice<UInt8>) throws(XMLError) -> String {
         guard let colon = name.firstIndex(of: UInt8(ascii: ":")) else { return String(decoding: name, as: UTF8.self) }
         let local = name[name.index(after: colon)...]
-        switch local.first {
-        case nil, UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."):
+        guard let first = local.first, !"0123456789-.".utf8.contains(first) else {
             throw self.error(.malformed, "Expected a name after the prefix")
-        default:
-            guard colon > name.startIndex, !local.contains(UInt8(ascii: ":")) else {
-                throw self.error(.malformed, "A name has one prefix at most")
-            }
-            return String(decoding: local, as: UTF8.self)
         }
+        guard colon > name.startIndex, !local.contains(UInt8(ascii: ":")) else {
+            throw self.error(.malformed, "A name has one prefix at most")
+        }
+        return String(decoding: local, as: UTF8.self)
     }
 
     private func error(_ code: XMLError.Code, _ message: String) -> XMLError {

@@ -18,7 +18,7 @@ package struct PostPolicyDocument: Sendable {
 
     package let expiration: Date
     /// The bounds that every `content-length-range` allows.
-    let contentLength: ClosedRange<Int64>
+    package let contentLength: ClosedRange<Int64>
     private let conditions: [Condition]
 
     /// Fields that no condition needs to cover.

@@ -12,7 +12,11 @@ import NIOConcurrencyHelpers
 ///     <directory>/buckets/<bucket>/objects/ab/<SHA-256 of the key>       see ``ObjectFileName`` and ``ObjectFile``
 ///     <directory>/buckets/<bucket>/uploads/<upload id>/<part number>     likewise; `upload` is the record of the whole
 ///
-/// A write becomes visible, and survives a kill, by one rename. Every method blocks: call them on the thread pool.
+/// A write becomes visible, and survives a kill, by one rename. Before that its file is brought to the disk, and after it the
+/// folder it went to, both before the client hears of it: so it survives the loss of power, too. Deletions bring each folder to the
+/// disk once a request. Without ``synchronizes`` all of that is left to the system, and a kill alone loses nothing.
+///
+/// Every method blocks: call them by ``Disk``.
 final class Store: Sendable {
     struct State {
         var buckets: [String: BucketIndex] = [:]
@@ -64,7 +68,7 @@ final class Store: Sendable {
             try Files.createDirectory("\(directory)/tmp")
             try self.load()
         } catch {
-            Files.shut(self.lock)
+            // Whole by now, it is deinitialised, and that gives up the lock.
             throw Self.unusable(directory, error)
         }
     }

@@ -1,6 +1,6 @@
 import Crypto
 import Foundation
-import S3
+@testable import S3
 import Testing
 
 /// AWS's published examples: "Authenticating Requests: Using the Authorization Header" and "Using Query Parameters".
@@ -167,6 +167,18 @@ struct SigV4Tests {
         ] {
             #expect(!text.contains("hush"))
             #expect(!text.contains("token-token"))
+        }
+    }
+
+    @Test("Keys are remembered, a few of them, and never one for another")
+    func cache() {
+        let cache = SigningKeyCache()
+        for number in 0..<1000 {
+            let scope = SigV4.Scope(date: "2026010\(number % 9)", region: number % 2 == 0 ? "us-east-1" : "eu-west-3")
+            let key = cache.key(secret: "secret \(number % 40)", scope: scope)
+            #expect(key == SigV4.signingKey(secret: "secret \(number % 40)", date: scope.date, region: scope.region))
+            #expect(cache.key(secret: "secret \(number % 40)", scope: scope) == key)
+            #expect(cache.count <= SigningKeyCache.limit)
         }
     }
 }
