@@ -2,9 +2,10 @@
 
 usage: move.py MOVER CONCURRENCY OBJECTS       MOVER: s3file, s5cmd, aws, rclone or boto3
 
-A move is a copy to another key and the removal of the first object. For s3file the uploads are enqueued first, and the time is that of the
-worker's process from its start until every upload is recorded as stored and every tmp object as deleted: claims, leases, fenced settles and
-all. For the others it is the time of their process. The CPU time is the process's, with its start.
+A move is a copy to another key and the removal of the first object. A worker of s3file is a service: it has started, and its queue is
+paused, when the uploads are enqueued. Time and CPU time are its own from the moment at which the queue is opened until every upload is
+recorded as stored and every tmp object as deleted: claims, leases, fenced settles and all. For the others they are those of their process.
+With LATENCY in the environment, such as 30ms, the development server waits so long with each of its replies to the worker.
 """
 import concurrent.futures
 import hashlib
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 import boto3
 import botocore.config
@@ -59,19 +61,27 @@ def command(mover, bucket, concurrency, folder):
     raise SystemExit(f"unknown mover {mover}")
 
 
-def measured(arguments, environment, until=None):
-    """Seconds, and seconds of CPU, of a process; with `until`, which returns when the work is done, it is then asked to end."""
+def measured(arguments, environment):
+    """Seconds, and seconds of CPU, of a process."""
     start = time.perf_counter()
     process = subprocess.Popen(arguments, env={**os.environ, **environment}, stdout=subprocess.DEVNULL)
-    if until:
-        until(process)
-        elapsed = time.perf_counter() - start
-        process.terminate()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{arguments[0]} ended with {process.returncode}")
-    return elapsed if until else time.perf_counter() - start, usage.ru_utime + usage.ru_stime
+    return time.perf_counter() - start, usage.ru_utime + usage.ru_stime
+
+
+def cpu(process):
+    fields = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def faults(latency):
+    """Has the development server wait, or not any more."""
+    request = urllib.request.Request(
+        f"{ENDPOINT}/_faults", data=latency and f"latency={latency}".encode(), method="PUT" if latency else "DELETE")
+    urllib.request.urlopen(request).close()
 
 
 def s3file_moves(bucket, concurrency, objects):
@@ -80,7 +90,8 @@ def s3file_moves(bucket, concurrency, objects):
 
     etag = f'"{hashlib.md5(BODY).hexdigest()}"'
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as database:
-        database.execute("truncate s3file.upload, s3file.job, s3file.event, s3file.tmp_deletion")
+        database.execute("truncate s3file.upload, s3file.job, s3file.event, s3file.tmp_deletion, s3file.worker")
+        database.execute("select s3file.set_queue('default', paused => true)")
         for first in range(0, objects, 1000):
             some = range(first, min(objects, first + 1000))
             same = lambda value: [value] * len(some)
@@ -91,21 +102,32 @@ def s3file_moves(bucket, concurrency, objects):
         for table in ("upload", "job"):
             database.execute(f"vacuum analyze s3file.{table}")
 
-        def until(process):
-            # Asked for seldom, and from an index, so that the asking costs the worker nothing.
-            while True:
-                time.sleep(0.05)
-                if process.poll() is not None:
-                    raise SystemExit("the worker ended")
-                left = database.execute(
-                    "select exists (select from s3file.job) or exists (select from s3file.tmp_deletion)").fetchone()[0]
-                if not left:
-                    return
-
-        measurement = measured(
-            [os.environ["S3FILE"], "worker"],
-            {"S3FILE_BUCKET": bucket, "S3FILE_WORKER_CONCURRENCY": str(concurrency), "LOG_LEVEL": "error",
-             "S3FILE_SECRET": "a secret of this benchmark, which signs nothing"}, until)
+        worker = subprocess.Popen(
+            [os.environ["S3FILE"], "worker"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            env={**os.environ, "S3FILE_BUCKET": bucket, "S3FILE_WORKER_CONCURRENCY": str(concurrency),
+                 "S3FILE_SECRET": "a secret of this benchmark, which signs nothing"})
+        while not database.execute("select exists (select from s3file.worker)").fetchone()[0]:
+            if worker.poll() is not None:
+                raise SystemExit("the worker ended")
+            time.sleep(0.05)
+        time.sleep(1)  # It listens, and is idle.
+        latency = os.environ.get("LATENCY")
+        if latency:
+            faults(latency)
+        used, start = cpu(worker), time.perf_counter()
+        database.execute("select s3file.set_queue('default', paused => false)")
+        database.execute("notify s3file_upload")
+        # Asked for seldom, and from an index, so that the asking costs the worker nothing.
+        while database.execute(
+                "select exists (select from s3file.job) or exists (select from s3file.tmp_deletion)").fetchone()[0]:
+            if worker.poll() is not None:
+                raise SystemExit("the worker ended")
+            time.sleep(0.05)
+        measurement = time.perf_counter() - start, cpu(worker) - used
+        worker.terminate()
+        worker.wait()
+        if latency:
+            faults(None)
         stored = database.execute("select count(*) from s3file.upload_status where status = 'stored'").fetchone()[0]
         if stored != objects:
             raise SystemExit(f"{objects - stored} uploads were not stored")
