@@ -48,7 +48,7 @@ struct MemoryTests {
                         done = s3.complete_multipart_upload(Bucket=bucket, Key="multipart", UploadId=upload, MultipartUpload={"Parts": parts})
                         assert done["ChecksumType"] == "FULL_OBJECT", done
                     size = int(os.environ.get("SIZE", "0"))
-                    multipart(size * 3 if size < 15_000_000 else size); put(size); form(size); get("put", size); get("post", size)
+                    multipart(max(size, 18_000_000)); put(size); form(size); get("put", size); get("post", size)
                     s3.copy_object(Bucket=bucket, Key="copy", CopySource={"Bucket": bucket, "Key": "put"})
                     """#
                 try await Boto3.run("os.environ['SIZE'] = '5000000'\n" + script, against: server)
