@@ -170,7 +170,7 @@ let package = Package(
         .target(
             name: "S3FileWorker",
             dependencies: [
-                "Postgres", "S3", "S3File", asyncAlgorithms, deque, logging, nioConcurrencyHelpers, nioCore, nioPosix,
+                "Postgres", "S3", "S3File", crypto, asyncAlgorithms, deque, logging, nioConcurrencyHelpers, nioCore, nioPosix,
                 serviceLifecycle,
             ],
             swiftSettings: swiftSettings

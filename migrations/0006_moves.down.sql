@@ -3,10 +3,10 @@
 drop function s3file.claim, s3file.settle, s3file.tmp_left, s3file.store_as, s3file.plan_move, s3file.move_plan, s3file.abandoned_moves,
     s3file.forget_moves, s3file.stray_multipart_uploads;
 drop table s3file.multipart_move;
-delete from s3file.maintenance where task = 'moves';
+delete from s3file.maintenance where task in ('moves', 'tmp');
 drop view s3file.upload_status;
 alter table s3file.upload drop column storage, drop column guarantee;
-drop domain s3file.storage, s3file.guarantee;
+drop domain s3file.storage;
 
 create view s3file.upload_status as
 select u.id,

@@ -21,17 +21,17 @@ create domain s3file.storage as jsonb
                -- Strict, or a list would be taken for its entries; an object without the key is an error there, and so no match.
                and (value @? 'strict $.metadata.* ? (@.type() != "string")') is not true
                and (value @? 'strict $.tags.* ? (@.type() != "string")') is not true)
-    constraint "storage: metadata: A-Z a-z 0-9 - names, visible ASCII values"
-        check (not value @? '$.metadata.keyvalue() ? (!(@.key like_regex "^[A-Za-z0-9-]{1,64}$") || @.key like_regex "^s3file-upload$" flag "i"
+    constraint "storage: metadata: a-z 0-9 - names, not s3file-…, ASCII values"
+        check (not value @? '$.metadata.keyvalue() ? (!(@.key like_regex "^[a-z0-9-]{1,64}$") || @.key starts with "s3file-"
                                                       || !(@.value like_regex "^[ -~]*$"))')
     constraint "storage: 10 tags of letters, digits, spaces + - = . _ : / @"
         check (jsonb_array_length(jsonb_path_query_array(value, '$.tags.keyvalue()', silent => true)) <= 10
-               and not value @? '$.tags.keyvalue() ? (!(@.key like_regex "^[\\w\\s+=.:/@-]{1,128}$")
-                                                       || !(@.value like_regex "^[\\w\\s+=.:/@-]{0,255}[\\w\\s+=.:/@-]?$"))');
-create domain s3file.guarantee as text constraint "guarantee: version, source_condition, etag, checksum or head"
-    check (value in ('version', 'source_condition', 'etag', 'checksum', 'head'));
+               and not value @? '$.tags.keyvalue() ? (!(@.key like_regex "^[\\w +=.:/@-]{1,128}$")
+                                                       || !(@.value like_regex "^[\\w +=.:/@-]{0,255}[\\w +=.:/@-]?$"))');
 
-alter table s3file.upload add column storage s3file.storage, add column guarantee s3file.guarantee;
+-- Plain types: a column of a domain with rules would have Postgres rewrite the whole table. What goes in comes through store_as(), whose
+-- argument is of the domain, and through settle().
+alter table s3file.upload add column storage jsonb, add column guarantee text;
 
 create or replace view s3file.upload_status as
 select u.id,
@@ -65,7 +65,7 @@ comment on column s3file.upload_status.guarantee is
 --
 -- Keys: cacheControl, contentDisposition, storageClass, acl, encryption (AES256 or aws:kms) and kmsKeyId; metadata and tags, objects of text;
 -- accept, a list like HTML's: the first bytes must be of one of these types, or the upload fails as wrong_type. Returns how many it took effect for.
-create function s3file.store_as(upload_ids uuid[], storage jsonb) returns bigint
+create function s3file.store_as(upload_ids uuid[], storage s3file.storage) returns bigint
 language sql volatile security definer
 set search_path = pg_catalog, s3file, pg_temp
 set enable_seqscan = off set jit = off
@@ -86,18 +86,21 @@ create table s3file.multipart_move (
     key                 text collate "C" not null,
     multipart_upload_id text collate "C" not null,
     part_size           bigint      not null,
+    source              text        not null,   -- a digest of what is copied: bytes and attributes
     source_modified_at  timestamptz,
     created_at          timestamptz not null default now(),
     constraint "multipart_upload_id: 1 to 1024 bytes" check (octet_length(multipart_upload_id) between 1 and 1024),
+    constraint "source: 1 to 64 bytes" check (octet_length(source) between 1 and 64),
     constraint "part_size: 1 to 5 GiB" check (part_size between 1 and 5368709120)
 );
 comment on table s3file.multipart_move is 'Copies in parts that were begun and not yet found to be over.';
 
-insert into s3file.maintenance (task) values ('moves');
+insert into s3file.maintenance (task) values ('moves'), ('tmp');
 
 -- Notes the plan of a copy, for whoever holds the attempt; false when that is another worker by now.
 create function s3file.plan_move(
-    worker bigint, upload_id uuid, attempt smallint, multipart_upload_id text, part_size bigint, source_modified_at timestamptz default null
+    worker bigint, upload_id uuid, attempt smallint, multipart_upload_id text, part_size bigint, source text,
+    source_modified_at timestamptz default null
 ) returns boolean
 language sql volatile security definer
 set search_path = pg_catalog, s3file, pg_temp
@@ -108,34 +111,35 @@ as $$
         select j.upload_id from s3file.job j
          where j.upload_id = plan_move.upload_id and j.attempt = plan_move.attempt and j.worker = plan_move.worker for no key update),
     planned as (
-        insert into s3file.multipart_move as m (upload_id, bucket, key, multipart_upload_id, part_size, source_modified_at)
-        select u.id, u.bucket, u.key, plan_move.multipart_upload_id, plan_move.part_size, plan_move.source_modified_at
+        insert into s3file.multipart_move as m (upload_id, bucket, key, multipart_upload_id, part_size, source, source_modified_at)
+        select u.id, u.bucket, u.key, plan_move.multipart_upload_id, plan_move.part_size, plan_move.source, plan_move.source_modified_at
           from held h join s3file.upload u on u.id = h.upload_id
         on conflict on constraint multipart_move_pkey do update
            set multipart_upload_id = excluded.multipart_upload_id, part_size = excluded.part_size,
-               source_modified_at = excluded.source_modified_at, created_at = now()
+               source = excluded.source, source_modified_at = excluded.source_modified_at, created_at = now()
         returning 1)
     select exists (select from planned)
 $$;
 
 create function s3file.move_plan(upload_id uuid)
-returns table (multipart_upload_id text, part_size bigint, source_modified_at timestamptz)
+returns table (multipart_upload_id text, part_size bigint, source text, source_modified_at timestamptz)
 language sql stable security definer
 set search_path = pg_catalog, s3file, pg_temp
 set enable_seqscan = off set jit = off
 as $$
-    select m.multipart_upload_id, m.part_size, m.source_modified_at from s3file.multipart_move m where m.upload_id = move_plan.upload_id
+    select m.multipart_upload_id, m.part_size, m.source, m.source_modified_at from s3file.multipart_move m where m.upload_id = move_plan.upload_id
 $$;
 
 -- Plans whose upload neither waits nor moves: what is left of them in the store is to be given up, and then the plan forgotten.
-create function s3file.abandoned_moves(at_most integer)
+create function s3file.abandoned_moves(at_most integer, after uuid default null)
 returns table (upload_id uuid, bucket text, key text, multipart_upload_id text)
 language sql stable security definer
 set search_path = pg_catalog, s3file, pg_temp
 set enable_seqscan = off set jit = off
 as $$
     select m.upload_id, m.bucket, m.key, m.multipart_upload_id from s3file.multipart_move m
-     where not exists (select from s3file.job j where j.upload_id = m.upload_id)
+     where m.upload_id > coalesce(abandoned_moves.after, '00000000-0000-0000-0000-000000000000')
+       and not exists (select from s3file.job j where j.upload_id = m.upload_id)
      order by m.upload_id limit at_most
 $$;
 
@@ -170,7 +174,7 @@ drop function s3file.claim, s3file.settle, s3file.tmp_left;
 create function s3file.claim(
     worker bigint, room integer, queues text[] default null,
     lane_queues text[] default null, lane_priorities smallint[] default null, lane_run_ats timestamptz[] default null,
-    lane_uploads uuid[] default null)
+    lane_uploads uuid[] default null, takes_storage boolean default false)
 returns table (id uuid, attempt smallint, max_attempts smallint, filename text, content_type text, size bigint, tmp_bucket text, tmp_key text,
                etag text, version_id text, bucket text, key text, queue text, priority smallint, run_at timestamptz, fair boolean,
                storage text)
@@ -196,6 +200,8 @@ begin
             -- A job that some open transaction holds (a cancel, a release) must not make every worker wait for it.
             due := s3file.fair_turn(claim.queues, room / 2 + case when room % 2 = 1 and random() < 0.5 then 1 else 0 end);
             due := array(select j.upload_id from s3file.job j where j.upload_id = any(due) and j.worker is null
+                            and (claim.takes_storage
+                                 or not exists (select from s3file.upload u where u.id = j.upload_id and u.storage is not null))
                             for no key update skip locked);
         end if;
     end if;
@@ -207,6 +213,9 @@ begin
                select w.upload_id from s3file.job w
                 where w.queue = lane.queue and w.priority = lane.priority and w.worker is null and not w.fair
                   and w.run_at <= now() and (w.run_at, w.upload_id) >= (lane.run_at, lane.upload_id)
+                  -- A worker of the version before would store the file plainly. One of today asks the table nothing here.
+                  and (claim.takes_storage
+                       or not exists (select from s3file.upload u where u.id = w.upload_id and u.storage is not null))
                 order by w.run_at, w.upload_id limit 1000 for no key update skip locked) j
          limit least(room - coalesce(cardinality(due), 0), 1000));
     return query
@@ -286,7 +295,7 @@ begin
                finished_at = case when s.state > 0 then now() end, updated_at = now(),
                stored_etag = case when s.state = 2 then s.etag end, stored_version_id = case when s.state = 2 then s.version_id end,
                guarantee = case when s.state = 2 then s.guarantee end,
-               content_type = case when s.state = 2 then coalesce(s.content_type, u.content_type) else u.content_type end,
+               content_type = case when s.state = 2 and octet_length(s.content_type) <= 255 then s.content_type else u.content_type end,
                error_code = case when s.outcome = 'given_back' then u.error_code else left(s.code, 100) end,
                error_message = case when s.outcome = 'given_back' then u.error_message else left(s.message, 2000) end,
                error_retryable = case when s.outcome = 'given_back' then u.error_retryable

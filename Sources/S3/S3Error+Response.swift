@@ -78,8 +78,11 @@ extension S3Error {
         case 304: .notModified
         case 400: Code("BadRequest")
         case 401, 403: .accessDenied
-        case 404: subject.hasKey ? .noSuchKey : .noSuchBucket
+        // S3 says in a body what is not there, but for HEAD. Without one it was somebody on the way, such as a proxy that has lost its S3.
+        case 404 where subject.operation.hasPrefix("Head"): subject.hasKey ? .noSuchKey : .noSuchBucket
+        case 404: .serviceUnavailable
         case 405: .methodNotAllowed
+        case 408: .requestTimeout
         case 409: .operationAborted
         case 412: .preconditionFailed
         case 413: .entityTooLarge

@@ -14,12 +14,15 @@ struct AbandonedMoves: Sendable {
 
     /// One pass over the copies whose upload ended, stored or not.
     func giveUp() async throws {
+        var after: UUID?
         while true {
-            let moves = try await self.queue.abandonedMoves(limit: Self.batch)
+            let moves = try await self.queue.abandonedMoves(limit: Self.batch, after: after)
             var gone: [AbandonedMove] = []
             for move in moves where try await self.abort(move) { gone.append(move) }
             if !gone.isEmpty { try await self.queue.forget(gone) }
-            guard moves.count == Self.batch, !gone.isEmpty else { return }
+            guard moves.count == Self.batch else { return }
+            // Behind those that the store would not give up: they keep no others from going.
+            after = moves.last?.uploadID
         }
     }
 
@@ -58,8 +61,12 @@ struct AbandonedMoves: Sendable {
             }
             let old = page.uploads.filter { $0.initiated < limit }.map { (key: $0.key, multipartUploadID: $0.uploadID) }
             for stray in try await self.queue.strayMultipartUploads(bucket: bucket, old) {
-                try await self.s3.abortMultipartUpload(bucket: bucket, key: stray.key, uploadID: stray.multipartUploadID)
-                count += 1
+                do {
+                    try await self.s3.abortMultipartUpload(bucket: bucket, key: stray.key, uploadID: stray.multipartUploadID)
+                    count += 1
+                } catch let error as S3Error {
+                    self.logger.warning("A stray multipart upload was not given up", metadata: ["error": "\(error)"])
+                }
             }
             next = page.next
         } while next != nil

@@ -95,15 +95,19 @@ final class TmpDeletion: Sendable {
     /// Deletes what an earlier process stored and did not delete.
     func deleteLeftovers(olderThan age: Duration) async {
         do {
+            guard try await self.queue.takeTurn("tmp", every: age) else { return }
             // Page by page behind the last, so that what cannot be deleted keeps nothing else from going.
             var after: Int64 = 0
             while true {
                 let left = try await self.queue.tmpObjectsLeft(olderThan: age, batches: Self.leftoverBatches, after: after)
                 guard let last = left.last?.batch else { return }
+                var gone = 0
                 for start in stride(from: 0, to: left.count, by: Self.batchSize) {
-                    await self.delete(Array(left[start..<min(start + Self.batchSize, left.count)]))
+                    gone += await self.delete(Array(left[start..<min(start + Self.batchSize, left.count)]))
                 }
                 try Task.checkCancellation()
+                // A store that refuses a whole page is asked again next time.
+                guard gone > 0 else { return }
                 after = last
             }
         } catch {
@@ -112,11 +116,16 @@ final class TmpDeletion: Sendable {
     }
 
     /// What fails stays in the record as left over, and is tried again later.
-    private func delete(_ objects: [TmpObject]) async {
+    ///
+    /// - Returns: how many are gone.
+    @discardableResult
+    private func delete(_ objects: [TmpObject]) async -> Int {
+        var count = 0
         for (bucket, objects) in Dictionary(grouping: objects, by: \.bucket) {
             do {
                 let (gone, failure) = try await self.work.deleteTmpObjects(objects, bucket: bucket)
                 if !gone.isEmpty { try await self.queue.noteTmpDeleted(gone) }
+                count += gone.count
                 if let failure {
                     self.logger.warning(
                         "Some tmp objects were not deleted; trying again later",
@@ -136,5 +145,6 @@ final class TmpDeletion: Sendable {
                 )
             }
         }
+        return count
     }
 }

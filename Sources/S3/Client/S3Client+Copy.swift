@@ -18,6 +18,8 @@ package struct S3CopyRequest: Sendable {
     package var attributes: S3ObjectAttributes
     /// Refuse to replace an object, where the store honours it.
     package var ifNoneMatch: Bool
+    /// Replace only the object that has this ETag, where the store honours it.
+    package var ifMatch: String?
 
     package init(
         sourceBucket: String,
@@ -27,7 +29,8 @@ package struct S3CopyRequest: Sendable {
         bucket: String,
         key: String,
         attributes: S3ObjectAttributes = S3ObjectAttributes(),
-        ifNoneMatch: Bool = false
+        ifNoneMatch: Bool = false,
+        ifMatch: String? = nil
     ) {
         self.sourceBucket = sourceBucket
         self.sourceKey = sourceKey
@@ -37,6 +40,7 @@ package struct S3CopyRequest: Sendable {
         self.key = key
         self.attributes = attributes
         self.ifNoneMatch = ifNoneMatch
+        self.ifMatch = ifMatch
     }
 }
 
@@ -65,6 +69,7 @@ extension S3Client {
         request.add("x-amz-tagging-directive", "REPLACE")
         request.add(copy.attributes)
         if copy.ifNoneMatch { request.add("if-none-match", "*") }
+        request.add("if-match", copy.ifMatch)
         let sent = request
         return try await self.send(sent) { response throws(S3Error) in
             let document = try Self.document(response, "CopyObjectResult", sent)

@@ -1,7 +1,7 @@
 package import NIOCore
 import NIOHTTP1
 
-/// A part that is stored, for ``S3Client/completeMultipartUpload(bucket:key:uploadID:parts:size:ifNoneMatch:)``.
+/// A part that is stored, for ``S3Client/completeMultipartUpload(bucket:key:uploadID:parts:size:ifNoneMatch:ifMatch:)``.
 package struct S3Part: Sendable, Hashable {
     /// From 1 to 10,000.
     package var number: Int
@@ -95,7 +95,8 @@ extension S3Client {
         uploadID: String,
         parts: [S3Part],
         size: Int64? = nil,
-        ifNoneMatch: Bool = false
+        ifNoneMatch: Bool = false,
+        ifMatch: String? = nil
     ) async throws -> S3CompletedUpload {
         var writer = XMLWriter()
         writer.element("CompleteMultipartUpload", attributes: [("xmlns", Self.namespace)]) { writer in
@@ -119,6 +120,7 @@ extension S3Client {
         request.add("content-type", "application/xml")
         request.add("x-amz-mp-object-size", size.map(String.init))
         if ifNoneMatch { request.add("if-none-match", "*") }
+        request.add("if-match", ifMatch)
         let sent = request
         return try await self.send(sent) { response throws(S3Error) in
             let document = try Self.document(response, "CompleteMultipartUploadResult", sent)

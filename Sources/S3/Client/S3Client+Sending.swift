@@ -100,6 +100,12 @@ extension S3Client {
             let failure: S3Error
             let permit = try await limiter.acquire()
             do {
+                try await self.beforeEachAttempt?()
+            } catch {
+                limiter.release(permit, .other)
+                throw error
+            }
+            do {
                 let result = try await attempt()
                 limiter.release(permit, .success)
                 self.budget.earn(paid: paid)

@@ -42,6 +42,8 @@ package struct S3Client: Sendable {
     package let configuration: S3Configuration
     package var retry: S3RetryPolicy
     package var timeouts: Timeouts
+    /// Asked before each attempt of each request, the repeated ones too, and after any waiting for room: what it throws ends the call.
+    package var beforeEachAttempt: (@Sendable () async throws -> Void)?
 
     let httpClient: HTTPClient
     let logger: Logger

@@ -59,10 +59,12 @@ package struct S3ObjectHead: Sendable, Hashable {
 
     /// Equal but for surrounding quotes, which Ceph leaves away in places.
     package static func isSameETag(_ one: String, _ other: String) -> Bool {
-        func bare(_ etag: String) -> Substring {
-            etag.count > 1 && etag.hasPrefix("\"") && etag.hasSuffix("\"") ? etag.dropFirst().dropLast() : etag[...]
-        }
-        return bare(one) == bare(other)
+        self.bareETag(one) == self.bareETag(other)
+    }
+
+    /// Without surrounding quotes.
+    package static func bareETag(_ etag: String) -> String {
+        etag.count > 1 && etag.hasPrefix("\"") && etag.hasSuffix("\"") ? String(etag.dropFirst().dropLast()) : etag
     }
 
     init(status: Int, headers: HTTPHeaders, subject: S3Error.Subject) throws(S3Error) {

@@ -11,7 +11,15 @@ import NIOConcurrencyHelpers
 /// S3 refuses signatures that are more than 15 minutes off.
 /// ([AWS: Authenticating Requests](https://docs.aws.amazon.com/AmazonS3/latest/API/RESTAuthentication.html))
 package final class ServerClock: Sendable {
-    private let seconds = NIOLockedValueBox<TimeInterval>(0)
+    private struct State {
+        var offset: TimeInterval = 0
+        var changed: ContinuousClock.Instant?
+    }
+
+    /// Requests that were signed before the last correction are answered within this time.
+    private static let echo: Duration = .seconds(60)
+
+    private let state = NIOLockedValueBox(State())
     private let machine: @Sendable () -> Date
 
     /// - Parameter machine: this machine's clock.
@@ -20,7 +28,7 @@ package final class ServerClock: Sendable {
     }
 
     /// What is added to this machine's time.
-    package var offset: TimeInterval { self.seconds.withLockedValue { $0 } }
+    package var offset: TimeInterval { self.state.withLockedValue { $0.offset } }
 
     package var now: Date { self.corrected(self.machine()) }
 
@@ -30,25 +38,25 @@ package final class ServerClock: Sendable {
         return offset == 0 ? date : date.addingTimeInterval(offset)
     }
 
-    /// How far a server is from what this clock says by now.
-    func distance(to httpDate: String?) -> TimeInterval? {
+    /// Takes over the time of an answer's `Date` header.
+    ///
+    /// - Returns: whether another signature would make a difference: the header is farther off than that, or another answer has
+    ///   corrected the clock a moment ago.
+    @discardableResult
+    func correct(by httpDate: String?, ifFartherThan threshold: Duration) -> Bool {
         // Of the years 2020 to 2199; anything else is no clock.
         guard
             let date = httpDate.flatMap({ Timestamp.parseHTTP($0) }),
             (1_577_836_800..<7_258_118_400).contains(date.timeIntervalSince1970)
-        else { return nil }
-        return date.timeIntervalSince(self.now)
-    }
-
-    /// Takes over the time of an answer's `Date` header.
-    ///
-    /// - Returns: whether there was one that differed enough for another signature to make a difference.
-    @discardableResult
-    func correct(by httpDate: String?, ifFartherThan threshold: Duration) -> Bool {
-        guard let distance = self.distance(to: httpDate), abs(distance) > TimeInterval(threshold.components.seconds) else {
-            return false
+        else { return false }
+        // From this machine's clock, not from the corrected one: many requests of one error must not add up.
+        let offset = date.timeIntervalSince(self.machine())
+        return self.state.withLockedValue { state in
+            guard abs(offset - state.offset) <= threshold / .seconds(1) else {
+                (state.offset, state.changed) = (offset, .now)
+                return true
+            }
+            return state.changed.map { ContinuousClock.now - $0 < Self.echo } ?? false
         }
-        self.seconds.withLockedValue { $0 += distance }
-        return true
     }
 }

@@ -28,7 +28,8 @@ package final class Connections: Service {
             throw ConfigurationError(error.message)
         }
         var http = S3Client.httpClientConfiguration()
-        http.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = max(32, configuration.workerConcurrency * 2)
+        // A move in parts has four of them under way, and all the moves may be such: who waits for a connection fails after a while.
+        http.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = max(64, configuration.workerConcurrency * 5)
         self.http = HTTPClient(eventLoopGroupProvider: eventLoop.map { .shared($0) } ?? .singleton, configuration: http)
         let clock = ServerClock()
         if configuration.credentials == .standardChain {

@@ -23,6 +23,9 @@ struct ContentSignature: Sendable {
     /// The type that a file's first bytes tell; `nil` when they tell none.
     static func type(of bytes: [UInt8]) -> String? {
         if let signature = Self.all.first(where: { $0.matches(bytes) }) { return signature.type }
+        // Readers of PDF forgive what comes before it, and printers put it there.
+        let blank: Set<UInt8> = [0xEF, 0xBB, 0xBF, 0x09, 0x0A, 0x0D, 0x20]
+        if bytes.drop(while: blank.contains).starts(with: "%PDF-".utf8) { return "application/pdf" }
         return Self.isMP4(bytes) ? "video/mp4" : Self.markup(bytes)
     }
 
@@ -62,7 +65,8 @@ struct ContentSignature: Sendable {
         .init("image/jpeg", hex: [0xFF, 0xD8, 0xFF]),
         .init("image/gif", "GIF87a"), .init("image/gif", "GIF89a"),
         .init("image/webp", hex: Self.riff("WEBP")),
-        .init("image/bmp", "BM"),
+        // With its four reserved bytes, since two letters are soon found.
+        .init("image/bmp", hex: [0x42, 0x4D, nil, nil, nil, nil, 0, 0, 0, 0]),
         .init("image/vnd.microsoft.icon", hex: [0, 0, 1, 0]),
         .init("image/tiff", hex: [0x49, 0x49, 0x2A, 0x00]), .init("image/tiff", hex: [0x4D, 0x4D, 0x00, 0x2A]),
         .init("image/x-photoshop", "8BPS"),

@@ -8,6 +8,12 @@ package enum ContentType {
         String(type.prefix { $0 != ";" && $0 != " " }).lowercased()
     }
 
+    /// Whether this is a type and nothing else. Browsers split what they are told at commas, and take the last that is a type.
+    /// <https://www.rfc-editor.org/rfc/rfc9110#name-media-type>
+    package static func isValid(_ essence: String) -> Bool {
+        essence.wholeMatch(of: /[A-Za-z0-9!#$%&'*+.^_`|~\-]+\/[A-Za-z0-9!#$%&'*+.^_`|~\-]+/) != nil
+    }
+
     /// The declared type, unless the bytes tell another; then that.
     ///
     /// Bytes can only be told apart where formats have a signature. A type that builds upon the one that was told is believed: a document of an
@@ -16,7 +22,9 @@ package enum ContentType {
     /// - Parameter bytes: the first ``sniffedBytes`` of the file, or all of it.
     package static func told(by bytes: [UInt8], declared: String) -> String {
         let essence = Self.essence(declared)
-        guard !bytes.isEmpty else { return declared }
+        guard Self.isValid(essence) else { return ContentSignature.type(of: bytes) ?? "application/octet-stream" }
+        // Text may begin like many a format, and served as the text that it was declared to be no browser takes it for one.
+        guard !bytes.isEmpty, !(Self.isText(essence) && Self.isPlainText(bytes)) else { return declared }
         guard let sniffed = ContentSignature.type(of: bytes) else {
             if ContentSignature.isSigned(essence) { return "application/octet-stream" }
             return Self.isText(essence) && !Self.isPlainText(bytes) ? "application/octet-stream" : declared
@@ -30,23 +38,27 @@ package enum ContentType {
         // Office documents, e-books, apps and Java archives are archives.
         case "application/zip":
             declared.hasPrefix("application/vnd.") || declared.hasSuffix("+zip") || declared == "application/java-archive"
+        case "text/rtf": declared == "application/msword"
         // Word, Excel and Outlook files of before 2007.
         case "application/x-ole-storage":
             // Newer ones, too, when they are under a password.
-            ["application/msword", "application/x-msi"].contains(declared) || declared.hasPrefix("application/vnd.ms-")
-                || declared.hasPrefix("application/vnd.openxmlformats-")
-        // Markup is text, and served as the text that it was declared to be no browser runs it.
-        case "text/html", "text/xml", "image/svg+xml": declared.hasPrefix("text/") || Self.isXML(declared)
+            ["application/msword", "application/x-msi", "application/x-mspublisher", "application/x-hwp"].contains(declared)
+                || declared.hasPrefix("application/vnd.")
+        case "text/html", "text/xml", "image/svg+xml":
+            declared.hasPrefix("text/") || Self.isXML(declared) || declared.hasSuffix("-flat-xml")
         case "application/gzip": declared.hasSuffix("+gzip") || declared == "application/x-compressed-tar"
         // One family of containers, with many names.
         case "video/mp4":
             [
-                "audio/mp4", "audio/x-m4a", "video/quicktime", "video/3gpp", "video/3gpp2", "video/x-m4v", "image/heic",
+                "audio/mp4", "audio/x-m4a", "audio/m4a", "audio/aac", "audio/x-m4b", "video/quicktime", "video/3gpp",
+                "video/3gpp2", "video/x-m4v", "image/heic",
                 "image/heif",
             ].contains(declared)
         case "image/heic": declared == "image/avif"
         case "video/webm": ["audio/webm", "video/x-matroska", "audio/x-matroska"].contains(declared)
-        case "application/ogg": ["audio/ogg", "video/ogg", "audio/opus"].contains(declared)
+        case "application/ogg": declared.hasPrefix("audio/") || declared.hasPrefix("video/")
+        // Any sound may have such a tag before it.
+        case "audio/mpeg": ["audio/flac", "audio/x-flac", "audio/aac"].contains(declared)
         case "image/tiff": declared.hasPrefix("image/x-")  // The raw formats of cameras.
         default: false
         }

@@ -41,7 +41,8 @@ extension UploadQueue {
         select * from s3file.claim(
             worker => \(worker), room => \(Int32(max(0, min(room, Self.largestClaim)))), queues => \(queues),
             lane_queues => \(lanes?.map(\.queue)), lane_priorities => \(lanes?.map(\.priority)),
-            lane_run_ats => \(lanes?.map(\.runAt)), lane_uploads => \(lanes?.map(\.uploadID)))
+            lane_run_ats => \(lanes?.map(\.runAt)), lane_uploads => \(lanes?.map(\.uploadID)),
+            takes_storage => true)
         """
     }
 

@@ -6,12 +6,15 @@ package struct MovePlan: Sendable, Equatable {
     package var multipartUploadID: String
     /// Bytes of every part but the last.
     package var partSize: Int64
+    /// A digest of what is copied. Parts of something else are of no use, whatever their length.
+    package var source: String
     /// The tmp object's date when the first part was copied: with another one by now, nothing vouches for the parts there are.
     package var sourceModifiedAt: Date?
 
-    package init(multipartUploadID: String, partSize: Int64, sourceModifiedAt: Date?) {
+    package init(multipartUploadID: String, partSize: Int64, source: String, sourceModifiedAt: Date?) {
         self.multipartUploadID = multipartUploadID
         self.partSize = partSize
+        self.source = source
         self.sourceModifiedAt = sourceModifiedAt
     }
 }
@@ -31,6 +34,7 @@ extension UploadQueue {
             MovePlan(
                 multipartUploadID: try row["multipart_upload_id", String.self],
                 partSize: try row["part_size", Int64.self],
+                source: try row["source", String.self],
                 sourceModifiedAt: try row["source_modified_at", Date?.self]
             )
         }
@@ -44,14 +48,18 @@ extension UploadQueue {
             """
             select s3file.plan_move(
                 worker => \(worker), upload_id => \(job.id), attempt => \(job.attempt), multipart_upload_id => \(plan.multipartUploadID),
-                part_size => \(plan.partSize), source_modified_at => \(plan.sourceModifiedAt)) as noted
+                part_size => \(plan.partSize), source => \(plan.source), source_modified_at => \(plan.sourceModifiedAt)) as noted
             """
         )[0]["noted", Bool.self]
     }
 
     /// Copies in parts whose upload ended, however it did.
-    package func abandonedMoves(limit: Int) async throws -> [AbandonedMove] {
-        try await self.client.query("select * from s3file.abandoned_moves(at_most => \(Int32(limit)))").map { row in
+    ///
+    /// - Parameter after: the last ``AbandonedMove/uploadID`` of the page before.
+    package func abandonedMoves(limit: Int, after: UUID? = nil) async throws -> [AbandonedMove] {
+        try await self.client.query(
+            "select * from s3file.abandoned_moves(at_most => \(Int32(limit)), after => \(after))"
+        ).map { row in
             AbandonedMove(
                 uploadID: try row["upload_id", UUID.self],
                 bucket: try row["bucket", String.self],

@@ -38,7 +38,8 @@ struct Finding: Sendable, Equatable, CustomStringConvertible {
     static func bucket(_ reason: String) -> Finding {
         Finding(
             id: "s3file.E006",
-            message: "The bucket cannot be used: \(reason) Check S3FILE_BUCKET, S3FILE_TMP_BUCKET, AWS_REGION and the credentials."
+            message: "A bucket cannot be used: \(reason) "
+                + "Check S3FILE_BUCKET, S3FILE_TMP_BUCKET, AWS_REGION and the credentials."
         )
     }
 }

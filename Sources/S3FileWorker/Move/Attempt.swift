@@ -4,7 +4,7 @@ package import S3File
 /// One attempt at a job, as the move sees it: what to do, and what it may ask and tell of the queue.
 package struct Attempt: Sendable {
     package let job: Job
-    /// Called before each request that changes something: a worker whose lease may have run out starts none. It returns when the lease is
+    /// Called before each request: a worker whose lease may have run out starts none. It returns when the lease is
     /// certain again, and throws when it is lost.
     package let checkLease: @Sendable () async throws -> Void
     private let queue: UploadQueue

@@ -1,17 +1,15 @@
 import Foundation
 import NIOCore
+import Postgres
 import S3
 import S3File
 
 /// Copies one verified tmp object to its reserved key, exactly once, and says how it ended. Deleting the tmp object is not its business:
 /// that comes after the record says stored.
 ///
-/// Other bytes are kept out by ``SourceProof``. The destination carries the upload's id, so that a repeated attempt recognises its own work,
-/// and nobody else's is overwritten.
+/// Other bytes are kept out by ``SourceProof``. The destination carries a ``Stamp``, so that a repeated attempt recognises its own work, and
+/// nobody else's is overwritten.
 struct Mover: Sendable {
-    /// The stamp on every stored object: `x-amz-meta-s3file-upload`.
-    static let stamp = "s3file-upload"
-
     let s3: S3Client
     let options: WorkerPool.Options
     let capabilities: S3Capabilities
@@ -19,6 +17,16 @@ struct Mover: Sendable {
 
     private var job: Job { self.attempt.job }
     private var isInParts: Bool { self.job.size > self.options.copyLimit }
+
+    init(s3: S3Client, options: WorkerPool.Options, capabilities: S3Capabilities, attempt: Attempt) {
+        var s3 = s3
+        // Also before a repetition, and after a wait for room: a worker whose lease may have run out sends nothing.
+        s3.beforeEachAttempt = attempt.checkLease
+        self.s3 = s3
+        self.options = options
+        self.capabilities = capabilities
+        self.attempt = attempt
+    }
 
     /// Never throws: whatever happens is an outcome that the queue records.
     func move() async -> Outcome {
@@ -30,6 +38,8 @@ struct Mover: Sendable {
             return .givenBack
         } catch is LeaseLost {
             return .givenBack  // Nobody will be told.
+        } catch is PostgresError {
+            return .givenBack  // The database is away, and that is not the file's fault.
         } catch let error as S3Error {
             return Task.isCancelled ? .givenBack : Self.outcome(of: error)
         } catch {
@@ -40,47 +50,31 @@ struct Mover: Sendable {
     private func copy() async throws -> Outcome {
         // The first attempt needs no look where the store itself overwrites nothing.
         let isFenced = self.isInParts ? self.capabilities.completeIfNoneMatch : self.capabilities.copyIfNoneMatch
-        if self.job.attempt > 1 || !isFenced, let found = try await self.lookUpDestination(inParts: self.isInParts),
-            found != .unproved
-        {
-            return found
-        }
+        let found = self.job.attempt > 1 || !isFenced ? try await self.lookUpDestination(inParts: self.isInParts) : .nothing
         do {
-            return try await self.copy(inParts: self.isInParts)
-        } catch let error as S3Error where error.code == .entityTooLarge && !self.isInParts {
+            return try await self.copy(over: found, inParts: self.isInParts)
+        } catch let error as S3Error where error.code == .entityTooLarge && !self.isInParts && self.job.size > 0 {
             // A store with a lower limit than we were told.
-            return try await self.copy(inParts: true)
+            return try await self.copy(over: self.lookUpDestination(inParts: true), inParts: true)
         }
     }
 
-    private func copy(inParts: Bool) async throws -> Outcome {
+    private func copy(over found: Found, inParts: Bool) async throws -> Outcome {
+        if case .end(let outcome) = found { return outcome }
         let proof = SourceProof(s3: self.s3, job: self.job, capabilities: self.capabilities, inParts: inParts)
         let content: StoredContent
         let copied: Copied
         do {
             content = try await self.content()
+            let request = try self.request(content, proof, over: found, inParts: inParts)
             copied =
                 if inParts {
-                    try await MultipartMove(mover: self, proof: proof, request: self.request(content)).run()
+                    try await MultipartMove(mover: self, proof: proof, request: request).run()
                 } else {
-                    try await self.copyWhole(self.request(content), proof)
+                    try await self.copyWhole(request, proof)
                 }
         } catch let error as S3Error {
-            switch error.code {
-            case .preconditionFailed, .notModified:
-                // Either the tmp object changed or somebody was at the destination first: the destination tells which.
-                return try await self.lookUpDestination(inParts: inParts) ?? .sourceChanged
-            case .noSuchKey, .notFound, .noSuchVersion:
-                return try await self.lookUpDestination(inParts: inParts) ?? .sourceMissing
-            case .noSuchUpload:
-                // Completed by somebody, or given up; the next attempt begins a new one.
-                let again = Outcome.retry(code: error.code.rawValue, message: error.message, delay: .seconds(1))
-                return try await self.lookUpDestination(inParts: inParts) ?? again
-            case _ where error.isOutcomeUnknown:
-                return try await self.lookUpDestination(inParts: inParts) ?? Self.outcome(of: error)
-            default:
-                throw error
-            }
+            return try await self.outcome(of: error, proof, inParts: inParts)
         }
         return try await self.confirm(copied, proof, contentType: content.changedType)
     }
@@ -96,12 +90,11 @@ struct Mover: Sendable {
 
     private func copyWhole(_ request: S3CopyRequest, _ proof: SourceProof) async throws -> Copied {
         let before = proof.standing == nil ? try await proof.source() : nil
-        try await self.attempt.checkLease()
         let copy = try await self.s3.copyObject(request)
         return Copied(etag: copy.etag, versionID: copy.versionID, before: before)
     }
 
-    /// Stored, if the copy is proved; otherwise it does not stay.
+    /// Stored, if the copy is proved; otherwise it had better not stay.
     private func confirm(_ copied: Copied, _ proof: SourceProof, contentType: String?) async throws -> Outcome {
         let verdict: Outcome
         do {
@@ -116,40 +109,54 @@ struct Mover: Sendable {
         } catch let ended as Ended {
             verdict = ended.outcome
         }
-        try await self.removeCopy(etag: copied.etag, versionID: copied.versionID)
+        await self.removeCopy(etag: copied.etag, versionID: copied.versionID)
         return verdict
     }
 
-    private func removeCopy(etag: String, versionID: String?) async throws {
-        try await self.attempt.checkLease()
-        do {
-            try await self.s3.deleteObject(
-                bucket: self.job.bucket,
-                key: self.job.key,
-                versionID: versionID,
-                ifMatch: self.capabilities.deleteIfMatch && versionID == nil ? etag : nil
-            )
-        } catch let error as S3Error where error.code == .preconditionFailed {
-            // Another object lies there by now; ours is gone.
-        }
+    /// Sent once, and given up before the lease can be another's: a deletion that arrives late might hit what the next attempt has stored.
+    /// If it fails, the next attempt finds the copy by its stamp and overwrites it.
+    private func removeCopy(etag: String, versionID: String?) async {
+        var once = self.s3
+        once.retry = S3RetryPolicy(attempts: 1)
+        once.timeouts.request = WorkerLease.margin - .seconds(1)
+        try? await once.deleteObject(
+            bucket: self.job.bucket,
+            key: self.job.key,
+            versionID: versionID,
+            ifMatch: self.capabilities.deleteIfMatch && versionID == nil ? etag : nil
+        )
     }
 
-    /// What lies at the destination: our own work, somebody else's object, or nothing (`nil`).
-    private func lookUpDestination(inParts: Bool) async throws -> Outcome? {
+    // MARK: The destination
+
+    /// What lies at the destination.
+    private enum Found {
+        case nothing
+        /// Of this upload, by an attempt that another verified object, other settings or a weaker fence set apart from this one, or of which
+        /// nothing is proved. It may be overwritten.
+        case replaceable(S3ObjectHead)
+        /// Stored already, or somebody else's.
+        case end(Outcome)
+    }
+
+    private func lookUpDestination(inParts: Bool) async throws -> Found {
         let head: S3ObjectHead
         do {
             head = try await self.s3.headObject(bucket: self.job.bucket, key: self.job.key)
         } catch let error as S3Error where error.code == .noSuchKey || error.code == .notFound {
-            return nil
+            return .nothing
         }
-        guard head.metadata[Self.stamp] == self.job.id.uuidString.lowercased() else { return .destinationExists }
-        // Ours, from an attempt whose answer was lost; but only the verified bytes count, and what it saw before its copy is not known.
         let proof = SourceProof(s3: self.s3, job: self.job, capabilities: self.capabilities, inParts: inParts)
-        if head.size == self.job.size, let guarantee = try await proof.guarantee(copyETag: head.etag, before: nil) {
-            return .stored(etag: head.etag, versionID: head.versionID, guarantee: guarantee, contentType: self.changedType(head))
-        }
-        try await self.removeCopy(etag: head.etag, versionID: head.versionID)
-        return .unproved
+        let stamp = try Stamp(self.job, standing: proof.standing)
+        guard stamp.isOfUpload(head) else { return .end(.destinationExists) }
+        // From an attempt whose answer was lost; what that saw before its copy is not known.
+        guard
+            stamp.isSame(head), head.size == self.job.size,
+            let guarantee = try await proof.guarantee(copyETag: head.etag, before: nil)
+        else { return .replaceable(head) }
+        return .end(
+            .stored(etag: head.etag, versionID: head.versionID, guarantee: guarantee, contentType: self.changedType(head))
+        )
     }
 
     /// The type that a stored object has, if it is not the one that was declared for it.
@@ -172,7 +179,11 @@ struct Mover: Sendable {
                 range: 0...(min(self.job.size, Int64(ContentType.sniffedBytes)) - 1),
                 ifMatch: self.job.etag
             )
-            for try await buffer in body { bytes += buffer.readableBytesView }
+            guard S3ObjectHead.isSameETag(body.head.etag, self.job.etag) else { throw Ended(.sourceChanged) }
+            for try await buffer in body {
+                bytes += buffer.readableBytesView.prefix(ContentType.sniffedBytes - bytes.count)
+                if bytes.count == ContentType.sniffedBytes { break }
+            }
         }
         let type = ContentType.told(by: bytes, declared: self.job.contentType)
         guard AcceptedType.list(accept, accepts: type, bytes: bytes, filename: self.job.filename) else {
@@ -181,28 +192,66 @@ struct Mover: Sendable {
         return StoredContent(type: type, filename: self.job.filename, declared: self.job.contentType)
     }
 
-    private func request(_ content: StoredContent) -> S3CopyRequest {
-        S3CopyRequest(
+    private func request(
+        _ content: StoredContent,
+        _ proof: SourceProof,
+        over found: Found,
+        inParts: Bool
+    ) throws -> S3CopyRequest {
+        let isSourceFenced = inParts ? self.capabilities.partCopySourceIfMatch : self.capabilities.copySourceIfMatch
+        var request = S3CopyRequest(
             sourceBucket: self.job.tmpBucket,
             sourceKey: self.job.tmpKey,
             sourceVersionID: self.job.versionID,
-            sourceIfMatch: self.job.etag,
+            sourceIfMatch: isSourceFenced ? self.job.etag : nil,
             bucket: self.job.bucket,
             key: self.job.key,
             attributes: content.attributes(
                 self.job.storage ?? StorageSettings(),
-                stamp: (Self.stamp, self.job.id.uuidString.lowercased())
-            ),
-            ifNoneMatch: self.capabilities.copyIfNoneMatch
+                stamp: try Stamp(self.job, standing: proof.standing)
+            )
         )
+        if inParts ? self.capabilities.completeIfNoneMatch : self.capabilities.copyIfNoneMatch {
+            if case .replaceable(let head) = found { request.ifMatch = head.etag } else { request.ifNoneMatch = true }
+        }
+        return request
     }
 
     // MARK: Outcomes
 
+    private func outcome(of error: S3Error, _ proof: SourceProof, inParts: Bool) async throws -> Outcome {
+        let otherwise: Outcome
+        switch error.code {
+        case .preconditionFailed, .notModified:
+            // Either the tmp object changed or somebody was at the destination first: the destination tells which.
+            otherwise = .sourceChanged
+        case .noSuchKey, .notFound, .noSuchVersion:
+            otherwise = .sourceMissing
+        case .noSuchUpload:
+            // Completed by somebody, or given up; the next attempt begins a new one.
+            otherwise = .retry(code: error.code.rawValue, message: error.message, delay: .seconds(1))
+        case _ where error.isOutcomeUnknown:
+            otherwise = Self.outcome(of: error)
+        default:
+            throw error
+        }
+        switch try await self.lookUpDestination(inParts: inParts) {
+        case .end(let outcome): return outcome
+        case .nothing: return otherwise
+        case .replaceable:
+            // Says that it changed, or is gone, if so. If not, the next attempt copies over what lies there.
+            _ = try await proof.source()
+            return error.isOutcomeUnknown ? otherwise : .unproved
+        }
+    }
+
     /// What says nothing of the file, and everything of the settings.
     private static let refusals: Set<S3Error.Code> = [
-        .accessDenied, .invalidAccessKeyID, .signatureDoesNotMatch, .expiredToken, .requestTimeTooSkewed, .noSuchBucket,
-        .configuration,
+        .accessDenied, .authorizationHeaderMalformed, .configuration, .credentialsUnavailable, .expiredToken, .invalidAccessKeyID,
+        .invalidToken, .noSuchBucket, .permanentRedirect, .requestTimeTooSkewed, .signatureDoesNotMatch, .tokenRefreshRequired,
+        S3Error.Code("TemporaryRedirect"), S3Error.Code("IllegalLocationConstraintException"),
+        // So S3 answers HEAD, which has no body, when a token has ended or the region is another.
+        S3Error.Code("BadRequest"),
     ]
 
     static func outcome(of error: S3Error) -> Outcome {

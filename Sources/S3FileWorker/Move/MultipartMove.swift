@@ -37,7 +37,6 @@ struct MultipartMove: Sendable {
         let before = try await self.discernibleSource()
         let (plan, done) = try await self.plan(before)
         let parts = try await self.copyParts(plan, done)
-        try await self.mover.attempt.checkLease()
         let completed: S3CompletedUpload
         do {
             completed = try await self.s3.completeMultipartUpload(
@@ -46,7 +45,8 @@ struct MultipartMove: Sendable {
                 uploadID: plan.multipartUploadID,
                 parts: parts,
                 size: self.job.size,
-                ifNoneMatch: self.mover.capabilities.completeIfNoneMatch
+                ifNoneMatch: self.request.ifNoneMatch,
+                ifMatch: self.request.ifMatch
             )
         } catch let error as S3Error where error.code == .conditionalRequestConflict || error.code == .invalidPart {
             // Such an upload cannot be completed any more: the next attempt begins a new one.
@@ -77,7 +77,6 @@ struct MultipartMove: Sendable {
             if let done = try await self.done(plan, before) { return (plan, done) }
             try await self.abort(plan.multipartUploadID)
         }
-        try await self.mover.attempt.checkLease()
         let uploadID = try await self.s3.createMultipartUpload(
             bucket: self.request.bucket,
             key: self.request.key,
@@ -86,6 +85,7 @@ struct MultipartMove: Sendable {
         let plan = MovePlan(
             multipartUploadID: uploadID,
             partSize: Self.partSize(size: self.job.size, limit: self.mover.options.copyLimit),
+            source: try Stamp(self.job, standing: self.proof.standing).source,
             sourceModifiedAt: before.lastModified
         )
         // When the answer to this is lost it was noted or not. If not, the sweep finds a stray.
@@ -102,6 +102,8 @@ struct MultipartMove: Sendable {
 
     /// The parts that the store has of a plan; nil when it cannot be gone on with.
     private func done(_ plan: MovePlan, _ before: S3ObjectHead) async throws -> [Int: S3Part]? {
+        // Parts of other bytes, or to be stored in another way, however long they are.
+        guard plan.source == (try Stamp(self.job, standing: self.proof.standing).source) else { return nil }
         // Parts of another source, which somebody then put back as it was, would pass for ours.
         guard self.proof.standing != nil || plan.sourceModifiedAt == before.lastModified else { return nil }
         let ranges = Self.ranges(size: self.job.size, partSize: plan.partSize)
@@ -127,13 +129,12 @@ struct MultipartMove: Sendable {
         var parts = Array(done.values)
         var copied = parts.reduce(Int64(0)) { $0 + Int64(ranges[$1.number - 1].count) }
         if !parts.isEmpty { await self.mover.attempt.progress(copied) }
-        var left = (1...ranges.count).lazy.filter { done[$0] == nil }.makeIterator()
+        var left = ranges.indices.lazy.map { $0 + 1 }.filter { done[$0] == nil }.makeIterator()
         try await withThrowingTaskGroup(of: S3Part.self) { group in
             func start() {
                 guard let number = left.next() else { return }
                 group.addTask {
-                    try await self.mover.attempt.checkLease()
-                    return try await self.s3.uploadPartCopy(
+                    try await self.s3.uploadPartCopy(
                         self.request,
                         uploadID: plan.multipartUploadID,
                         number: number,

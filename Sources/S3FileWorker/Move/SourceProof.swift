@@ -38,10 +38,28 @@ struct SourceProof: Sendable {
                 checksum: true
             )
         } catch let error as S3Error where error.code == .noSuchKey || error.code == .notFound || error.code == .noSuchVersion {
+            try await self.confirmMissing()
             throw Ended(.sourceMissing)
         }
         guard S3ObjectHead.isSameETag(head.etag, self.job.etag), head.size == self.job.size else { throw Ended(.sourceChanged) }
         return head
+    }
+
+    /// An answer to HEAD has no body, and a 404 may be a proxy's that has lost its S3. Nobody is told that a file is gone on that word alone.
+    private func confirmMissing() async throws {
+        let listing: S3Listing
+        do {
+            listing = try await self.s3.listObjects(bucket: self.job.tmpBucket, prefix: self.job.tmpKey, maxKeys: 1)
+        } catch let error as S3Error where error.code == .accessDenied {
+            return
+        }
+        guard listing.objects.first?.key != self.job.tmpKey else {
+            throw S3Error(
+                .serviceUnavailable,
+                status: 404,
+                message: "The store says of the tmp object that it is there, and that it is not."
+            )
+        }
     }
 
     /// Whether a later replacement of this object would show in its date.

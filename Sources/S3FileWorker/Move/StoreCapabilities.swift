@@ -68,10 +68,13 @@ actor StoreCapabilities {
             return Answer(capabilities: capabilities, goodUntil: .now + Self.lifetime)
         } catch {
             self.logger.warning(
-                "The store could not be asked what it honours; nothing is relied on for now",
+                "The store could not be asked what it honours; nothing is relied on that was not seen before",
                 metadata: ["from": "\(buckets.source)", "to": "\(buckets.destination)", "error": "\(error)"]
             )
-            return Answer(capabilities: S3Capabilities(), goodUntil: .now + Self.pause)
+            // What was seen before is truer than nothing. What the credentials may not do they may not do in a while either.
+            let known = self.answers[buckets]?.capabilities ?? S3Capabilities()
+            let isRefused = (error as? S3Error).map { !$0.retryable } ?? false
+            return Answer(capabilities: known, goodUntil: .now + (isRefused ? Self.lifetime : Self.pause))
         }
     }
 }

@@ -14,18 +14,18 @@ struct StoredContent: Equatable {
     init(type: String, filename: String, declared: String? = nil) {
         let essence = ContentType.essence(type)
         self.changedType = declared.flatMap { $0 == type ? nil : type }
-        let inline = Self.isShown(essence)
-        self.contentType = inline ? essence : (Self.isActive(essence) ? "application/octet-stream" : essence)
+        let inline = ContentType.isValid(essence) && Self.isShown(essence)
+        self.contentType = inline || !Self.isActive(essence) ? essence : "application/octet-stream"
         self.contentDisposition = (inline ? "inline" : "attachment") + "; " + Self.filenameParameters(filename)
     }
 
     /// All that the object gets, with what the app said for it.
-    func attributes(_ settings: StorageSettings, stamp: (name: String, value: String)) -> S3ObjectAttributes {
+    func attributes(_ settings: StorageSettings, stamp: Stamp) -> S3ObjectAttributes {
         S3ObjectAttributes(
             contentType: self.contentType,
             contentDisposition: settings.contentDisposition ?? self.contentDisposition,
             cacheControl: settings.cacheControl,
-            metadata: settings.metadata.merging([stamp.name: stamp.value]) { _, stamp in stamp },
+            metadata: settings.metadata.merging(stamp.metadata) { _, stamp in stamp },
             tags: settings.tags,
             storageClass: settings.storageClass,
             encryption: settings.encryption.map { encryption in
@@ -49,7 +49,7 @@ struct StoredContent: Equatable {
 
     /// Types that a browser may run, also when it guesses; and whatever is not a type at all.
     private static func isActive(_ type: String) -> Bool {
-        guard let slash = type.firstIndex(of: "/"), type.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else { return true }
+        guard ContentType.isValid(type), let slash = type.firstIndex(of: "/") else { return true }
         let subtype = type[slash...]
         return type.hasPrefix("text/") || subtype.contains("html") || subtype.contains("xml") || subtype.contains("script")
             || subtype.contains("svg") || subtype.contains("flash")

@@ -22,6 +22,13 @@ import Testing
         ("%PDF-1.4", "application/octet-stream", "application/pdf"), ("\u{7F}ELF", "image/png", "application/x-executable"),
         ("MZ\u{90}\0", "application/vnd.openxmlformats-officedocument.wordprocessingml.document", "application/x-msdownload"),
         ("RIFF1234WEBP", "image/png", "image/webp"), ("RIFF1234WAVE", "image/webp", "audio/wav"),
+        // What only looks like another format.
+        ("BMW,320d\n", "text/csv", ""), ("OTTO;1", "text/plain", ""), ("\n%PDF-1.4", "application/pdf", ""),
+        ("{\\rtf1", "application/msword", ""),
+        ("\0\0\0\u{18}ftypM4A \0\0\0\0", "audio/m4a", ""), ("ID3\u{3}", "audio/flac", ""),
+        // What is no type at all, though a browser might find one in it.
+        ("x<script>", "video/x,text/html", "application/octet-stream"), ("x", "video/mp4,", "application/octet-stream"),
+        ("x", "text", "application/octet-stream"), ("GIF89a", "a b/c", "image/gif"),
         // Nothing can be told.
         ("\0\u{1}\u{2}", "image/png", "application/octet-stream"), ("\0\u{1}\u{2}", "text/plain", "application/octet-stream"),
         ("\0\u{1}\u{2}", "application/x-own", ""), ("", "image/png", ""), ("<blink>", "image/png", "application/octet-stream"),

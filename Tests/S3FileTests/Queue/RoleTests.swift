@@ -39,7 +39,12 @@ import Testing
                 let ids = uploads.map(\.id)
                 #expect(try await queue.upload(ids[0])?.status == .queued)
                 #expect(try await queue.recent(owner: "user-42", limit: 10).count == 2)
-                let known = try await queue.promise(tmpBucket: "media", tmpKey: promises[0].tmpKey, owner: "user-42", bucket: "media")
+                let known = try await queue.promise(
+                    tmpBucket: "media",
+                    tmpKey: promises[0].tmpKey,
+                    owner: "user-42",
+                    bucket: "media"
+                )
                 #expect(known?.id == ids[0])
                 try await queue.release([ids[0]])
                 try await queue.cancelHeld([ids[1]])

@@ -57,7 +57,7 @@ import Testing
         #"{"contentDisposition": "ü"}"#, #"{"encryption": "none"}"#, #"{"kmsKeyId": "x"}"#, #"{"accept": "image/*"}"#,
         #"{"accept": ["a,b"]}"#, #"{"accept": [["a/b"]]}"#, #"{"accept": [1]}"#, #"{"tags": []}"#, #"{"tags": {"a": 1}}"#,
         #"{"tags": {"": "1"}}"#, #"{"tags": {"a": "b&c"}}"#, #"{"tags": {"a": ["b"]}}"#, #"{"metadata": {"a b": "1"}}"#,
-        #"{"metadata": {"S3File-Upload": "1"}}"#,
+        #"{"metadata": {"s3file-upload": "1"}}"#, #"{"metadata": {"A": "1"}}"#, #"{"tags": {"a": "b\nc"}}"#,
         #"{"metadata": {"a": "ü"}}"#, #"{"metadata": {"a": ["b"]}}"#,
         #"{"tags": {"1":"","2":"","3":"","4":"","5":"","6":"","7":"","8":"","9":"","10":"","11":""}}"#,
         "{\"cacheControl\": \"\(String(repeating: "x", count: 8_200))\"}",
@@ -73,6 +73,17 @@ import Testing
         }
     }
 
+    @Test func `a worker of the version before gets no upload that is to be stored in a special way`() async throws {
+        try await withQueue { queue, worker in
+            let special = try await queue.enqueue([.example(storage: StorageSettings(acl: "private"))])[0].id
+            let plain = try await queue.enqueue([.example()])[0].id
+            let old = try await queue.client.query("select id from s3file.claim(worker => \(worker), room => 10)")
+            #expect(try old.map { try $0["id", UUID.self] } == [plain])
+            let new = try await queue.claim(worker: worker, room: 10, queues: nil, lanes: nil)
+            #expect(new.map(\.id) == [special])
+        }
+    }
+
     @Test func `a plan is noted by whoever holds the attempt, and by nobody else`() async throws {
         try await withQueue { queue, worker in
             _ = try await queue.enqueue([.example()])
@@ -80,6 +91,7 @@ import Testing
             let plan = MovePlan(
                 multipartUploadID: "u1",
                 partSize: 5 << 20,
+                source: "d1",
                 sourceModifiedAt: Date(timeIntervalSince1970: 1_700_000_000)
             )
             #expect(try await queue.movePlan(of: job.id) == nil)

@@ -125,6 +125,49 @@ import Testing
         }
     }
 
+    @Test func `a copy of what an upload was before it was claimed anew is replaced, and not taken for it`() async throws {
+        try await Storeroom.with { here in
+            let id = try await here.upload("first bytes", key: "docs/x.txt")
+            let (job, worker) = try await here.claim()
+            // It is copied, its worker never says so, and meanwhile it is withdrawn.
+            _ = try await here.move(job, worker: worker)
+            try await here.queue.cancel([id])
+            _ = try await here.queue.settle([(job, .givenBack)], worker: worker)
+            let put = try await here.s3.putObject(bucket: here.bucket, key: job.tmpKey, body: ByteBuffer(string: "other bytes"))
+            let again = UploadPromise(
+                id: .version7(),
+                field: "docs",
+                tmpBucket: here.bucket,
+                tmpKey: job.tmpKey,
+                filename: job.filename,
+                size: job.size,
+                contentType: job.contentType,
+                etag: put.etag,
+                versionID: nil,
+                owner: nil,
+                requestedKey: "docs/x.txt"
+            )
+            let claimed = try await here.queue.enqueue([again])
+            #expect(claimed.map(\.id) == [id])
+            let outcome = try await here.move()
+            guard case .stored(let etag, _, .sourceCondition, _) = outcome else { throw Unexpected(outcome) }
+            #expect(S3ObjectHead.isSameETag(etag, put.etag))
+            let stored = try await here.text(at: "docs/x.txt")
+            #expect(stored == "other bytes")
+        }
+    }
+
+    @Test(arguments: [
+        "CredentialsUnavailable", "InvalidToken", "BadRequest", "PermanentRedirect", "AccessDenied", "NoSuchBucket",
+    ])
+    func `what is wrong with the settings parks an upload, and fails none`(code: String) {
+        let error = S3Error(S3Error.Code(code), status: 400, message: "x", retryable: false)
+        guard case .parked = Mover.outcome(of: error) else {
+            Issue.record("\(Mover.outcome(of: error))")
+            return
+        }
+    }
+
     @Test func `a copy whose answer is lost is looked up, not repeated`() async throws {
         let copies = NIOLockedValueBox(0)
         let faults = Faults(losesReply: { operation in
@@ -178,7 +221,8 @@ import Testing
         ("image/png", "image/png", "inline"), ("text/plain; charset=utf-8", "text/plain", "inline"),
         ("image/svg+xml", "application/octet-stream", "attachment"), ("text/html", "application/octet-stream", "attachment"),
         ("application/xhtml+xml", "application/octet-stream", "attachment"), ("application/zip", "application/zip", "attachment"),
-        ("", "application/octet-stream", "attachment"), ("text/javascript", "application/octet-stream", "attachment"),
+        ("", "application/octet-stream", "attachment"), ("video/x,text/html", "application/octet-stream", "attachment"),
+        ("text/javascript", "application/octet-stream", "attachment"),
     ])
     func `no stored file can run in the bucket's origin`(declared: String, stored: String, disposition: String) {
         let content = StoredContent(type: declared, filename: "x")

@@ -81,7 +81,7 @@ import Testing
                     calls += 1
                     return calls
                 }
-                guard call > 3 else { return }
+                guard call > 4 else { return }
                 try await eventually("two parts are there") { try await self.partsThere(here) == 2 }
                 throw LeaseLost()
             }
@@ -104,7 +104,7 @@ import Testing
         try await Storeroom.with { here in
             _ = try await here.upload(Self.text, key: "docs/x.txt")
             let (job, worker) = try await here.claim()
-            _ = try await here.move(job, worker: worker, options: Self.options, capabilities: .all, checkLease: self.lease(of: 2))
+            _ = try await here.move(job, worker: worker, options: Self.options, capabilities: .all, checkLease: self.lease(of: 3))
             try await self.abandoned(here).giveUp()
             #expect(try await self.uploads(here) == 1)
 
@@ -119,7 +119,7 @@ import Testing
         try await Storeroom.with { here in
             _ = try await here.upload(Self.text, key: "docs/x.txt")
             let (job, worker) = try await here.claim()
-            _ = try await here.move(job, worker: worker, options: Self.options, capabilities: .all, checkLease: self.lease(of: 2))
+            _ = try await here.move(job, worker: worker, options: Self.options, capabilities: .all, checkLease: self.lease(of: 3))
             _ = try await here.s3.putObject(
                 bucket: here.bucket,
                 key: job.tmpKey,
@@ -138,7 +138,7 @@ import Testing
         try await Storeroom.with { here in
             _ = try await here.upload(Self.text, key: "docs/x.txt")
             let (job, worker) = try await here.claim()
-            _ = try await here.move(job, worker: worker, options: Self.options, capabilities: .all, checkLease: self.lease(of: 3))
+            _ = try await here.move(job, worker: worker, options: Self.options, capabilities: .all, checkLease: self.lease(of: 4))
             let upload = try #require(try await here.s3.listMultipartUploads(bucket: here.bucket).uploads.first)
             try await here.s3.abortMultipartUpload(bucket: here.bucket, key: upload.key, uploadID: upload.uploadID)
             let outcome = try await here.move(job, worker: worker, options: Self.options, capabilities: .all)
@@ -193,7 +193,7 @@ import Testing
             _ = try await here.s3.createMultipartUpload(bucket: here.bucket, key: key)
             _ = try await here.s3.createMultipartUpload(bucket: here.bucket, key: "somebody/elses")
             let (job, worker) = try await here.claim()
-            _ = try await here.move(job, worker: worker, options: Self.options, capabilities: .all, checkLease: self.lease(of: 2))
+            _ = try await here.move(job, worker: worker, options: Self.options, capabilities: .all, checkLease: self.lease(of: 3))
             #expect(try await self.uploads(here) == 3)
 
             let early = try await self.abandoned(here).sweepStrays(
@@ -226,8 +226,9 @@ import Testing
                     calls += 1
                     return calls
                 }
-                if call == 2 { _ = try await here.s3.putObject(bucket: here.bucket, key: job.tmpKey, body: other) }
-                if call > 3 { throw LeaseLost() }
+                // Three looks, the upload's beginning, and two parts.
+                if call == 5 { _ = try await here.s3.putObject(bucket: here.bucket, key: job.tmpKey, body: other) }
+                if call > 6 { throw LeaseLost() }
             }
             #expect(first == .givenBack)
             _ = try await here.s3.putObject(bucket: here.bucket, key: job.tmpKey, body: verified)

@@ -18,7 +18,7 @@ import Testing
                 contentDisposition: "attachment",
                 storageClass: "STANDARD_IA",
                 encryption: .s3,
-                metadata: ["Invoice-No": "42", "s3file-upload": "not ours"],
+                metadata: ["invoice-no": "42", "s3file-upload": "not ours"],
                 tags: ["kind": "größe + co", "scanned": ""]
             )
             var options = WorkerPool.Options()
@@ -56,7 +56,10 @@ import Testing
             let outcome = try await here.move()
             guard case .stored = outcome else { throw Unexpected(outcome) }
             let head = try await here.s3.headObject(bucket: here.bucket, key: "docs/x.png")
-            #expect(head.cacheControl == nil && head.tagCount == nil && head.metadata.keys.sorted() == ["s3file-upload"])
+            #expect(
+                head.cacheControl == nil && head.tagCount == nil
+                    && head.metadata.keys.sorted() == ["s3file-source", "s3file-upload"]
+            )
         }
     }
 

@@ -96,6 +96,29 @@ struct RemedyTests {
         }
     }
 
+    @Test("Many requests that are refused for one wrong clock correct it once, not once each")
+    func manySkewed() async throws {
+        let clock = ServerClock()
+        let date = Timestamp.http(Date(timeIntervalSinceNow: 7200))
+        for _ in 0..<5 { #expect(clock.correct(by: date, ifFartherThan: .seconds(10))) }
+        #expect(abs(clock.offset - 7200) < 10)
+        #expect(!ServerClock().correct(by: Timestamp.http(Date()), ifFartherThan: .seconds(10)))
+
+        let skewed = ScriptedServer.Answer.status("403 Forbidden", headers: [Self.date(7200)], Self.skewed)
+        try await ScriptedServer.with(Array(repeating: skewed, count: 8) + [UnreliableStoreTests.head]) { server in
+            try await TestStore.withClient(UnreliableStoreTests.configuration(server.endpoint)) { client, _ in
+                await withTaskGroup(of: Void.self) { group in
+                    for number in 0..<8 {
+                        // One of them may be refused twice, when another's repetition came before its first.
+                        group.addTask { _ = try? await client.headObject(bucket: "bucket", key: "\(number)") }
+                    }
+                }
+                #expect(abs(client.clock.offset - 7200) < 30)
+                _ = try await client.headObject(bucket: "bucket", key: "k")
+            }
+        }
+    }
+
     /// Gives other credentials each time, as an endpoint does after the old ones have ended.
     final class Endpoint: S3CredentialsProvider {
         let count = NIOLockedValueBox(0)
