@@ -107,29 +107,31 @@ def s3file_moves(bucket, concurrency, objects):
             [os.environ["S3FILE"], "worker"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             env={**os.environ, "S3FILE_BUCKET": bucket, "S3FILE_WORKER_CONCURRENCY": str(concurrency),
                  "S3FILE_SECRET": "a secret of this benchmark, which signs nothing"})
-        while not database.execute("select exists (select from s3file.worker)").fetchone()[0]:
-            if worker.poll() is not None:
-                raise SystemExit("the worker ended")
-            time.sleep(0.05)
-        time.sleep(1)  # It listens, and is idle.
         latency = os.environ.get("LATENCY")
-        if latency:
-            faults(latency)
-        used, start = cpu(worker), time.time()
-        database.execute("select s3file.set_queue('default', paused => false)")
-        database.execute("notify s3file_upload")
-        # Asked for seldom, and from an index, so that the asking costs the worker nothing.
-        while database.execute(
-                "select exists (select from s3file.job) or exists (select from s3file.tmp_deletion)").fetchone()[0]:
-            if worker.poll() is not None:
-                raise SystemExit("the worker ended")
-            time.sleep(0.05)
-        settled = database.execute("select extract(epoch from max(at)) from s3file.event where states[1] = 2").fetchone()[0]
-        measurement = float(settled) - start, time.time() - start, cpu(worker) - used
-        worker.terminate()
-        worker.wait()
-        if latency:
-            faults(None)
+        try:
+            while not database.execute("select exists (select from s3file.worker)").fetchone()[0]:
+                if worker.poll() is not None:
+                    raise SystemExit("the worker ended")
+                time.sleep(0.05)
+            time.sleep(1)  # It listens, and is idle.
+            if latency:
+                faults(latency)
+            used, start = cpu(worker), time.time()
+            database.execute("select s3file.set_queue('default', paused => false)")
+            database.execute("notify s3file_upload")
+            # Asked for seldom, and from an index, so that the asking costs the worker nothing.
+            while database.execute(
+                    "select exists (select from s3file.job) or exists (select from s3file.tmp_deletion)").fetchone()[0]:
+                if worker.poll() is not None:
+                    raise SystemExit("the worker ended")
+                time.sleep(0.05)
+            settled = database.execute("select extract(epoch from max(at)) from s3file.event where states[1] = 2").fetchone()[0]
+            measurement = float(settled) - start, time.time() - start, cpu(worker) - used
+        finally:
+            worker.terminate()
+            worker.wait()
+            if latency:
+                faults(None)
         stored = database.execute("select count(*) from s3file.upload_status where status = 'stored'").fetchone()[0]
         if stored != objects:
             raise SystemExit(f"{objects - stored} uploads were not stored")
