@@ -26,8 +26,8 @@ create domain s3file.storage as jsonb
                                                       || !(@.value like_regex "^[ -~]*$"))')
     constraint "storage: 10 tags of letters, digits, spaces + - = . _ : / @"
         check (jsonb_array_length(jsonb_path_query_array(value, '$.tags.keyvalue()', silent => true)) <= 10
-               and not value @? '$.tags.keyvalue() ? (!(@.key like_regex "^[\\w +=.:/@-]{1,128}$")
-                                                       || !(@.value like_regex "^[\\w +=.:/@-]{0,255}[\\w +=.:/@-]?$"))');
+               and not value @? '$.tags.keyvalue() ? (!(@.key like_regex "^([A-Za-z0-9 +=._:/@-]|[^\\x01-\\x7f]){1,128}$")
+                                                       || !(@.value like_regex "^([A-Za-z0-9 +=._:/@-]|[^\\x01-\\x7f]){0,255}([A-Za-z0-9 +=._:/@-]|[^\\x01-\\x7f])?$"))');
 
 -- Plain types: a column of a domain with rules would have Postgres rewrite the whole table. What goes in comes through store_as(), whose
 -- argument is of the domain, and through settle().
