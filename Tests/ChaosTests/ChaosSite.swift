@@ -85,12 +85,12 @@ struct ChaosSite: Sendable {
     // MARK: Uploads
 
     /// Puts tmp objects, and enqueues the promises that forms would have brought, again and again while Postgres is away.
-    func upload(_ count: Int) async throws -> [UUID] {
+    func upload(_ count: Int, storage: StorageSettings? = nil) async throws -> [UUID] {
         let promises = try await withThrowingTaskGroup(of: UploadPromise.self) { group in
             var promises: [UploadPromise] = []
             for number in 0..<count {
                 if number >= 16, let promise = try await group.next() { promises.append(promise) }
-                group.addTask { try await self.put() }
+                group.addTask { try await self.put(storage) }
             }
             for try await promise in group { promises.append(promise) }
             return promises
@@ -103,7 +103,7 @@ struct ChaosSite: Sendable {
 
     static func text(of id: UUID) -> String { "the bytes of \(id)" }
 
-    private func put() async throws -> UploadPromise {
+    private func put(_ storage: StorageSettings?) async throws -> UploadPromise {
         let (id, bucket) = (UUID.version7(), self.connections.configuration.bucket)
         let key = "tmp/s3file/f/\(id)"
         let text = Self.text(of: id)
@@ -124,7 +124,8 @@ struct ChaosSite: Sendable {
             etag: put.etag,
             versionID: nil,
             owner: nil,
-            requestedKey: "docs/\(id).txt"
+            requestedKey: "docs/\(id).txt",
+            storage: storage
         )
     }
 

@@ -17,7 +17,7 @@ import Testing
         let isSlow = NIOLockedValueBox(true)
         let begun = NIOLockedValueBox(0)
         let faults = Faults(latency: { operation in
-            guard operation.isCopy, isSlow.withLockedValue({ $0 }) else { return .zero }
+            guard operation.isMove, isSlow.withLockedValue({ $0 }) else { return .zero }
             begun.withLockedValue { $0 += 1 }
             return .seconds(20)
         })
@@ -71,7 +71,7 @@ import Testing
     }
 
     @Test func `after a crash of Postgres the first claim comes soon`() async throws {
-        let faults = Faults(latency: { $0.isCopy ? .milliseconds(100) : .zero })
+        let faults = Faults(latency: { $0.isMove ? .milliseconds(100) : .zero })
         try await ChaosSite.onCluster(faults: faults) { site, cluster in
             try await site.withWorker(concurrency: 4) { worker in
                 let ids = try await site.upload(200)
@@ -95,18 +95,18 @@ import Testing
 
     @Test func `an outage of the database longer than a lease costs no live worker its work`() async throws {
         let begun = NIOLockedValueBox<[ContinuousClock.Instant]>([])
-        let lookedUp = NIOLockedValueBox(0)
+        let lookedAt = NIOLockedValueBox(0)
         let faults = Faults(latency: { operation in
-            if operation.isCopy {
+            if operation.isMove {
                 begun.withLockedValue { $0.append(.now) }
                 return .seconds(4)
             }
-            guard operation.method == "HEAD" else { return .zero }
-            let number = lookedUp.withLockedValue { count in
+            guard operation.method == "GET", operation.key?.hasPrefix("tmp/") == true else { return .zero }
+            let number = lookedAt.withLockedValue { count in
                 count += 1
                 return count
             }
-            // Every other one is looked up until the lease is uncertain, and copied after that; the others are copied at once.
+            // The first bytes of every other one are looked at until the lease is uncertain, and copied after that; the others are copied at once.
             return number <= 24 && number.isMultiple(of: 2) ? .seconds(14) : .zero
         })
         try await withMigratedDatabase { _, url in
@@ -116,8 +116,10 @@ import Testing
                         try await site.withWorker(databaseURL: proxy.url) { second in
                             for worker in [first, second] { _ = try await worker.line(containing: "Worker registered") }
                             let workers = try await site.number("select sum(id)::float8 from s3file.worker")
-                            var ids = try await site.upload(24)
-                            try await eventually("all are moving") { lookedUp.withLockedValue { $0 } == 24 }
+                            var storage = StorageSettings()
+                            storage.accept = ["text/plain"]
+                            var ids = try await site.upload(24, storage: storage)
+                            try await eventually("all are moving") { lookedAt.withLockedValue { $0 } == 24 }
                             proxy.fault = .blackHole
                             let cut = ContinuousClock.now
                             try await Task.sleep(for: .seconds(10))

@@ -33,7 +33,7 @@ import Testing
     @Test func `uploads outlive killed and stopped workers, cut connections, lost replies and crashes of Postgres`() async throws
     {
         let dice = Dice()
-        let faults = Faults(latency: { $0.isCopy ? .milliseconds(Int.random(in: 0..<150)) : .zero })
+        let faults = Faults(latency: { $0.isMove ? .milliseconds(Int.random(in: 0..<150)) : .zero })
         try await ChaosSite.onCluster(faults: faults) { site, cluster in
             try await withFaultProxy(to: cluster.url) { proxy in
                 let isOver = NIOLockedValueBox(false)

@@ -62,7 +62,7 @@ import Testing
     }
 
     @Test func `a job that is not done within the drain time goes back without costing an attempt`() async throws {
-        let faults = Faults(latency: { $0.isCopy ? .seconds(60) : .zero })
+        let faults = Faults(latency: { $0.isMove ? .seconds(60) : .zero })
         try await Storeroom.with(faults: faults) { here in
             let id = try await here.upload("slow")
             var options = WorkerPool.Options()
@@ -78,7 +78,7 @@ import Testing
     }
 
     @Test func `a job in flight at shutdown is finished first`() async throws {
-        let faults = Faults(latency: { $0.isCopy ? .seconds(1) : .zero })
+        let faults = Faults(latency: { $0.isMove ? .seconds(1) : .zero })
         try await Storeroom.with(faults: faults) { here in
             let id = try await here.upload("in flight")
             try await self.withPool(here) { _ in
@@ -92,7 +92,7 @@ import Testing
     }
 
     @Test func `a worker whose lease is taken drops its results and goes on under a new one`() async throws {
-        let faults = Faults(latency: { $0.isCopy ? .seconds(2) : .zero })
+        let faults = Faults(latency: { $0.isMove ? .seconds(2) : .zero })
         try await Storeroom.with(faults: faults) { here in
             let id = try await here.upload("again")
             try await self.withPool(here) { _ in
