@@ -84,6 +84,7 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [
         .library(name: "S3File", targets: ["S3File"]),
+        .library(name: "S3FileHTTP", targets: ["S3FileHTTP"]),
         .library(name: "S3FileHummingbird", targets: ["S3FileHummingbird"]),
         .library(name: "S3FileWorker", targets: ["S3FileWorker"]),
         .executable(name: "s3file", targets: ["S3FileCommand"]),
@@ -175,10 +176,16 @@ let package = Package(
             ],
             swiftSettings: swiftSettings
         ),
+        // The web side without a framework: forms, endpoints, the browser's script. An adapter for another framework is thin.
+        .target(
+            name: "S3FileHTTP",
+            dependencies: ["S3", "S3File", crypto, httpTypes, logging, nioCore, nioFoundationCompat],
+            resources: [.embedInCode("Resources/s3file.js"), .embedInCode("Resources/s3file.css")],
+            swiftSettings: swiftSettings
+        ),
         .target(
             name: "S3FileHummingbird",
-            dependencies: ["S3", "S3File", crypto, httpTypes, hummingbird, logging, nioCore, nioFoundationCompat, nioHTTP1],
-            resources: [.embedInCode("Resources/s3file.js"), .embedInCode("Resources/s3file.css")],
+            dependencies: ["S3File", "S3FileHTTP", httpTypes, hummingbird, nioCore],
             swiftSettings: swiftSettings
         ),
         .executableTarget(

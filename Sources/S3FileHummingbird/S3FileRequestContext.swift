@@ -1,4 +1,5 @@
 public import Hummingbird
+public import S3FileHTTP
 
 /// A request context that carries what a form uploaded.
 ///

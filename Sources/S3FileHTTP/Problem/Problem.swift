@@ -1,5 +1,4 @@
 import HTTPTypes
-import Hummingbird
 import NIOCore
 import NIOFoundationCompat
 import S3File
@@ -21,12 +20,12 @@ struct Problem: Error, Sendable {
     var filename: String?
     var headers: HTTPFields = [:]
 
-    func response(to request: Request) -> Response {
+    func answer(to request: HTTPRequest) -> HTTPAnswer {
         Self.prefersHTML(request) ? self.page(for: request) : self.details()
     }
 
     /// `application/problem+json`, as RFC 9457 section 3 has it, with our code, field and file name as extension members.
-    func details() -> Response {
+    func details() -> HTTPAnswer {
         let members = Members(
             type: "about:blank",
             title: self.status.reasonPhrase,
@@ -39,7 +38,7 @@ struct Problem: Error, Sendable {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let body = (try? encoder.encodeAsByteBuffer(members, allocator: ByteBufferAllocator())) ?? ByteBuffer(string: "{}")
-        return self.response(contentType: "application/problem+json", body: body)
+        return self.answer(contentType: "application/problem+json", body: body)
     }
 
     private struct Members: Encodable {
@@ -53,7 +52,7 @@ struct Problem: Error, Sendable {
     }
 
     /// Without script or inline style, so that it shows under any content security policy.
-    private func page(for request: Request) -> Response {
+    private func page(for request: HTTPRequest) -> HTTPAnswer {
         let file = self.filename.map { "<p>File: <strong dir=\"auto\">\(HTMLText.escaped($0))</strong></p>\n" } ?? ""
         let html = """
             <!doctype html>
@@ -75,29 +74,29 @@ struct Problem: Error, Sendable {
             </html>
 
             """
-        return self.response(contentType: "text/html; charset=utf-8", body: ByteBuffer(string: html))
+        return self.answer(contentType: "text/html; charset=utf-8", body: ByteBuffer(string: html))
     }
 
-    private func response(contentType: String, body: ByteBuffer) -> Response {
+    private func answer(contentType: String, body: ByteBuffer) -> HTTPAnswer {
         var headers = self.headers
         headers[.contentType] = contentType
         headers[.cacheControl] = "no-store"
         headers[.xContentTypeOptions] = "nosniff"
-        return Response(status: self.status, headers: headers, body: ResponseBody(byteBuffer: body))
+        return HTTPAnswer(status: self.status, headers: headers, body: .bytes(body))
     }
 
     /// Whether `Accept` names HTML, and not only by a wildcard.
-    private static func prefersHTML(_ request: Request) -> Bool {
-        request.headers[values: .accept].joined(separator: ",").split(separator: ",").contains { range in
+    private static func prefersHTML(_ request: HTTPRequest) -> Bool {
+        request.headerFields[values: .accept].joined(separator: ",").split(separator: ",").contains { range in
             let type = range.prefix { $0 != ";" }.filter { !$0.isWhitespace }.lowercased()
             return type == "text/html" || type == "application/xhtml+xml"
         }
     }
 
     /// The page the form was on: the referring page when it is ours, else the form's own address. Only ever a path on this host.
-    static func wayBack(from request: Request) -> String {
-        let fallback = Self.safePath(request.uri.path) ?? "/"
-        guard let referer = request.headers[.referer], let host = request.head.authority else {
+    static func wayBack(from request: HTTPRequest) -> String {
+        let fallback = Self.safePath(request.pathWithoutQuery) ?? "/"
+        guard let referer = request.headerFields[.referer], let host = request.authority else {
             return fallback
         }
         for scheme in ["https://", "http://"] where referer.hasPrefix(scheme + host) {
@@ -112,5 +111,11 @@ struct Problem: Error, Sendable {
             return nil
         }
         return path
+    }
+}
+
+extension HTTPRequest {
+    fileprivate var pathWithoutQuery: String {
+        String((self.path ?? "").prefix { $0 != "?" && $0 != "#" })
     }
 }

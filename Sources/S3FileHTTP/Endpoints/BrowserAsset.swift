@@ -1,6 +1,5 @@
 import Crypto
 import HTTPTypes
-import Hummingbird
 import NIOCore
 
 /// A file for browsers that is embedded in the binary, with the headers it is served with.
@@ -34,7 +33,7 @@ struct BrowserAsset: Sendable {
     }
 
     /// The file, or 304 when the browser has it. An hour without asking, so that a new release is soon seen everywhere.
-    func response(to request: Request) -> Response {
+    func answer(to request: EndpointRequest) -> HTTPAnswer {
         let headers: HTTPFields = [
             .contentType: self.contentType,
             .eTag: self.entityTag,
@@ -42,8 +41,8 @@ struct BrowserAsset: Sendable {
             .xContentTypeOptions: "nosniff",
         ]
         if EntityTag.matches(self.entityTag, request.headers[values: .ifNoneMatch]) {
-            return Response(status: .notModified, headers: headers)
+            return HTTPAnswer(status: .notModified, headers: headers)
         }
-        return Response(status: .ok, headers: headers, body: ResponseBody(byteBuffer: self.body))
+        return HTTPAnswer(status: .ok, headers: headers, body: .bytes(self.body))
     }
 }

@@ -1,0 +1,41 @@
+public import HTTPTypes
+public import NIOCore
+
+/// A request to one of the ``UploadEndpoints``, as any framework can make it of its own.
+public struct EndpointRequest: Sendable {
+    public var headers: HTTPFields
+    /// What the route's path names, such as `id` of `uploads/:id`.
+    public var parameters: [String: String]
+    /// The query's names and values, decoded, in their order.
+    public var query: [(name: String, value: String)]
+    /// At most ``UploadEndpoints/largestBody`` bytes; the adapter answers 413 to more.
+    public var body: ByteBuffer
+
+    public init(
+        headers: HTTPFields,
+        parameters: [String: String] = [:],
+        query: [(name: String, value: String)] = [],
+        body: ByteBuffer = ByteBuffer()
+    ) {
+        self.headers = headers
+        self.parameters = parameters
+        self.query = query
+        self.body = body
+    }
+
+    /// The first value of a name in the query.
+    func queryValue(_ name: String) -> String? {
+        self.query.first { $0.name == name }?.value
+    }
+
+    /// From `Authorization: Bearer`, or the query's `token`.
+    var token: String? {
+        if let authorization = self.headers[.authorization] {
+            let parts = authorization.split(separator: " ", maxSplits: 1)
+            if parts.count == 2, parts[0].lowercased() == "bearer" {
+                return String(parts[1])
+            }
+        }
+        return self.queryValue("token")
+    }
+}

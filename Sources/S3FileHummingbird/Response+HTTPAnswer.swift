@@ -1,0 +1,18 @@
+import Hummingbird
+import S3FileHTTP
+
+extension Response {
+    init(_ answer: HTTPAnswer) {
+        let body: ResponseBody =
+            switch answer.body {
+            case .empty: ResponseBody()
+            case .bytes(let bytes): ResponseBody(byteBuffer: bytes)
+            case .stream(let stream):
+                ResponseBody { writer in
+                    try await stream { try await writer.write($0) }
+                    try await writer.finish(nil)
+                }
+            }
+        self.init(status: answer.status, headers: answer.headers, body: body)
+    }
+}
