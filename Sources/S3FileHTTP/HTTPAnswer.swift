@@ -9,8 +9,8 @@ public struct HTTPAnswer: Sendable {
         case empty
         /// All of it, known at once.
         case bytes(ByteBuffer)
-        /// Comes bit by bit: call it with what sends a piece to the client. It returns at the end, and ends early when its task is cancelled.
-        case stream(@Sendable (_ write: (ByteBuffer) async throws -> Void) async throws -> Void)
+        /// Comes bit by bit. Whoever sends it ends the iteration when the client is gone.
+        case stream(any AsyncSequence<ByteBuffer, any Error> & Sendable)
     }
 
     public var status: HTTPResponse.Status

@@ -7,11 +7,7 @@ extension Response {
             switch answer.body {
             case .empty: ResponseBody()
             case .bytes(let bytes): ResponseBody(byteBuffer: bytes)
-            case .stream(let stream):
-                ResponseBody { writer in
-                    try await stream { try await writer.write($0) }
-                    try await writer.finish(nil)
-                }
+            case .stream(let stream): ResponseBody(asyncSequence: stream)
             }
         self.init(status: answer.status, headers: answer.headers, body: body)
     }

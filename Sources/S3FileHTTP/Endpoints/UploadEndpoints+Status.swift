@@ -22,7 +22,9 @@ extension UploadEndpoints {
         }
         // One answer for an unknown upload and for a wrong token: nobody learns which uploads there are.
         let unknown = Problem(status: .notFound, code: "unknown_upload", detail: "There is no upload with this id and token.")
-        guard let id = request.parameters["id"].flatMap({ UUID(uuidString: $0) }), self.uploads.isValid(statusToken: token, for: id) else {
+        guard let id = request.parameters["id"].flatMap({ UUID(uuidString: $0) }),
+            self.uploads.isValid(statusToken: token, for: id)
+        else {
             throw unknown
         }
         let upload: Upload?

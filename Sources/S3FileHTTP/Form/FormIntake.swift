@@ -139,7 +139,10 @@ public struct FormIntake: Sendable {
 
     // MARK: The body
 
-    private func collect(_ body: some AsyncSequence<ByteBuffer, any Error>, of request: HTTPRequest) async throws -> ByteBuffer {
+    private func collect(
+        _ body: some AsyncSequence<ByteBuffer, any Error> & Sendable,
+        of request: HTTPRequest
+    ) async throws -> ByteBuffer {
         let tooLarge = FormBodyError(
             code: .tooLarge,
             message: "The form is larger than \(self.limits.bytes) bytes. Send less text."
