@@ -7,7 +7,7 @@ import S3
 /// No step trusts what an earlier one did not prove, and nothing is written: a refused form leaves no trace.
 package struct Verification: Sendable {
     let keys: SigningKeys
-    let s3: S3Client
+    let storage: any UploadStorage
     let tmpBucket: String
     let bucket: String
     let location: String
@@ -225,10 +225,12 @@ package struct Verification: Sendable {
     /// What S3 says of an object, and its first bytes: one request, since the answer to a read says all that the one to HEAD does.
     private func look(at key: String) async throws -> (head: S3ObjectHead, bytes: [UInt8]) {
         do {
-            let object = try await self.s3.getObject(
+            let object = try await self.storage.openObject(
                 bucket: self.tmpBucket,
                 key: key,
-                range: 0...Int64(ContentType.sniffedBytes - 1)
+                versionID: nil,
+                range: 0...Int64(ContentType.sniffedBytes - 1),
+                ifMatch: nil
             )
             var bytes: [UInt8] = []
             for try await buffer in object {
@@ -239,7 +241,7 @@ package struct Verification: Sendable {
             return (object.head, bytes)
         } catch let error as S3Error where error.code == .invalidRange {
             // There is no range of an empty object.
-            return (try await self.s3.headObject(bucket: self.tmpBucket, key: key), [])
+            return (try await self.storage.headObject(bucket: self.tmpBucket, key: key, versionID: nil, checksum: false), [])
         }
     }
 
@@ -247,7 +249,7 @@ package struct Verification: Sendable {
     /// record decides.
     private func freeKey(_ key: String) async throws -> String {
         do {
-            _ = try await self.s3.headObject(bucket: self.bucket, key: key)
+            _ = try await self.storage.headObject(bucket: self.bucket, key: key, versionID: nil, checksum: false)
             return Filename.alternative(toKey: key)
         } catch let error as S3Error where error.code == .noSuchKey || error.code == .notFound {
             return key

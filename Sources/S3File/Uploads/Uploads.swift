@@ -17,20 +17,35 @@ public final class Uploads: Service {
     /// The settings it was made from.
     public let configuration: S3FileConfiguration
 
-    let connections: Connections
-    private let keys: SigningKeys
+    private let backend: any UploadBackend
+    /// Postgres, or what stands in for it.
+    let record: any UploadRecord
+    /// S3, or what stands in for it.
+    let storage: any UploadStorage
+    let keys: SigningKeys
     private let statusTokens: StatusToken
     private let wakeUp: WakeUp
     private let logger: Logger
 
     /// - Throws: ``ConfigurationError`` when a setting is missing or wrong.
-    public init(configuration: S3FileConfiguration, logger: Logger) throws {
+    public convenience init(configuration: S3FileConfiguration, logger: Logger) throws {
         try configuration.refuseDevelopmentSettings()
+        try self.init(
+            configuration: configuration,
+            backend: Connections(configuration: configuration, logger: logger),
+            logger: logger
+        )
+    }
+
+    /// - Parameter backend: what takes the place of Postgres and S3.
+    package init(configuration: S3FileConfiguration, backend: any UploadBackend, logger: Logger) throws {
         self.configuration = configuration
         self.keys = try SigningKeys(secrets: configuration.secrets)
         self.statusTokens = StatusToken(keys: self.keys)
-        self.connections = try Connections(configuration: configuration, logger: logger)
-        self.wakeUp = WakeUp(queue: self.connections.queue, logger: logger)
+        self.backend = backend
+        self.record = backend.record
+        self.storage = backend.storage
+        self.wakeUp = WakeUp(record: backend.record, logger: logger)
         self.logger = logger
     }
 
@@ -46,9 +61,9 @@ public final class Uploads: Service {
     /// - Throws: ``SchemaError`` when the tables are not those that this version works with.
     public func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await self.connections.run() }
+            group.addTask { try await self.backend.run() }
             group.addTask {
-                try await self.connections.requireSchema(logger: self.logger)
+                try await self.backend.requireSchema(logger: self.logger)
                 await self.wakeUp.run()
             }
             defer { group.cancelAll() }
@@ -94,7 +109,7 @@ public final class Uploads: Service {
             contentLength: 0...field.maximumSize.bytes,
             expiration: expiry
         )
-        let post = try await self.connections.s3.presignedPost(policy, now: now)
+        let post = try await self.storage.presignedPost(policy, now: now)
         // The key is a template for the browser to fill in; the policy admits what begins with the folder.
         let fields = [(name: "key", value: folder + "/${filename}")] + post.fields.filter { $0.name != "key" }
         return UploadInput(
@@ -109,7 +124,7 @@ public final class Uploads: Service {
     ///
     /// - Throws: an error when the endpoint's URL cannot be used.
     public func uploadOrigin() throws -> String {
-        try self.connections.s3.publicOrigin(bucket: self.configuration.tmpBucket)
+        try self.storage.publicOrigin(bucket: self.configuration.tmpBucket)
     }
 
     // MARK: Taking
@@ -121,18 +136,18 @@ public final class Uploads: Service {
     public func verify(_ form: FormBody, fields: [UploadField], subject: String?) async throws(UploadError) -> [String:
         [UploadPromise]]
     {
-        let queue = self.connections.queue
+        let (record, storage) = (self.record, self.storage)
         let (tmpBucket, bucket) = (self.configuration.tmpBucket, self.configuration.bucket)
         let verification = Verification(
             keys: self.keys,
-            s3: self.connections.s3,
+            storage: storage,
             tmpBucket: tmpBucket,
             bucket: bucket,
             location: self.configuration.location,
             tmpPrefix: self.configuration.tmpPrefix
         )
         return try await verification.promises(in: form, fields: fields, subject: subject) { key in
-            try await queue.promise(tmpBucket: tmpBucket, tmpKey: key, owner: subject, bucket: bucket)
+            try await record.promise(tmpBucket: tmpBucket, tmpKey: key, owner: subject, bucket: bucket)
         }
     }
 
@@ -152,7 +167,7 @@ public final class Uploads: Service {
     ) async throws(UploadError) -> [Upload] {
         let uploads: [Upload]
         do {
-            uploads = try await self.connections.queue.enqueue(promises, hold: hold, metadata: metadata, placement: placement)
+            uploads = try await self.record.enqueue(promises, hold: hold, metadata: metadata, placement: placement)
         } catch {
             throw UploadError(enqueuing: promises, error)
         }
@@ -163,7 +178,7 @@ public final class Uploads: Service {
     /// Lets workers take held uploads now, and wakes them.
     public func release(_ ids: [UUID]) async throws {
         guard !ids.isEmpty else { return }
-        try await self.connections.queue.release(ids)
+        try await self.record.release(ids)
         self.wakeUp.request()
     }
 
@@ -171,13 +186,13 @@ public final class Uploads: Service {
     /// of the same form, stays as it is.
     public func cancelHeld(_ ids: [UUID]) async throws {
         guard !ids.isEmpty else { return }
-        try await self.connections.queue.cancelHeld(ids)
+        try await self.record.cancelHeld(ids)
     }
 
     /// Withdraws uploads. A moving one may still be stored, if its worker is past the point of return.
     public func cancel(_ ids: [UUID]) async throws {
         guard !ids.isEmpty else { return }
-        try await self.connections.queue.cancel(ids)
+        try await self.record.cancel(ids)
     }
 
     /// Takes failed and cancelled uploads up again whose bytes are still there, and wakes workers.
@@ -185,7 +200,7 @@ public final class Uploads: Service {
     /// - Returns: how many.
     public func retry(_ ids: [UUID]) async throws -> Int {
         guard !ids.isEmpty else { return 0 }
-        let count = try await self.connections.queue.retry(ids)
+        let count = try await self.record.retry(ids)
         self.wakeUp.request()
         return count
     }
@@ -194,14 +209,14 @@ public final class Uploads: Service {
 
     /// One upload; `nil` when there is none with this id.
     public func upload(_ id: UUID) async throws -> Upload? {
-        try await self.connections.queue.upload(id)
+        try await self.record.upload(id)
     }
 
     /// The newest uploads of one owner, newest first.
     ///
     /// - Parameter limit: at most this many; 1 to 1,000.
     public func recent(owner: String, limit: Int = 50) async throws -> [Upload] {
-        try await self.connections.queue.recent(owner: owner, limit: max(1, min(limit, 1_000)))
+        try await self.record.recent(owner: owner, limit: max(1, min(limit, 1_000)))
     }
 
     /// What lets its holder read one upload's status.
@@ -213,6 +228,14 @@ public final class Uploads: Service {
     /// Where a stored file can be fetched: a presigned URL that lives for an hour; `nil` while it is not stored.
     public func url(of upload: Upload) async throws -> String? {
         guard upload.status == .stored, let key = upload.key else { return nil }
-        return try await self.connections.s3.presignedGetURL(bucket: upload.bucket, key: key, expires: .seconds(3600))
+        return try await self.storage.presignedGetURL(
+            bucket: upload.bucket,
+            key: key,
+            versionID: nil,
+            expires: .seconds(3600),
+            contentDisposition: nil,
+            contentType: nil,
+            now: Date()
+        )
     }
 }

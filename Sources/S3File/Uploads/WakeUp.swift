@@ -7,13 +7,13 @@ package import Logging
 package final class WakeUp: Sendable {
     static let interval = Duration.milliseconds(50)
 
-    private let queue: UploadQueue
+    private let record: any UploadRecord
     private let logger: Logger
     private let requests: AsyncStream<Void>
     private let continuation: AsyncStream<Void>.Continuation
 
-    package init(queue: UploadQueue, logger: Logger) {
-        self.queue = queue
+    package init(record: any UploadRecord, logger: Logger) {
+        self.record = record
         self.logger = logger
         (self.requests, self.continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
@@ -26,7 +26,7 @@ package final class WakeUp: Sendable {
     package func run() async {
         for await _ in self.requests {
             do {
-                try await self.queue.notify()
+                try await self.record.notify()
             } catch {
                 self.logger.debug("Workers were not woken; they will poll", metadata: ["error": "\(error)"])
             }
