@@ -4,47 +4,53 @@ package import Foundation
 package enum Base64URL {
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
 
-    package static func encode(_ data: Data) -> String {
+    /// What stands for no digit in ``values``.
+    private static let none: UInt8 = 0xFF
+    /// The value of each digit.
+    private static let values: [UInt8] = {
+        var values = [UInt8](repeating: none, count: 256)
+        for (value, digit) in alphabet.enumerated() { values[Int(digit)] = UInt8(value) }
+        return values
+    }()
+
+    package static func encode(_ bytes: some Collection<UInt8>) -> String {
         var text: [UInt8] = []
-        text.reserveCapacity((data.count * 4 + 2) / 3)
+        text.reserveCapacity((bytes.count * 4 + 2) / 3)
+        let alphabet = self.alphabet
         var (bits, count) = (UInt32(0), 0)
-        for byte in data {
+        for byte in bytes {
             (bits, count) = (bits << 8 | UInt32(byte), count + 8)
             while count >= 6 {
                 count -= 6
-                text.append(Self.alphabet[Int(bits >> UInt32(count) & 63)])
+                text.append(alphabet[Int(bits >> UInt32(count) & 63)])
             }
         }
-        if count > 0 { text.append(Self.alphabet[Int(bits << UInt32(6 - count) & 63)]) }
+        if count > 0 { text.append(alphabet[Int(bits << UInt32(6 - count) & 63)]) }
         return String(decoding: text, as: UTF8.self)
     }
 
     /// Strict: only what ``encode(_:)`` could have produced decodes, so that one value has one spelling.
     package static func decode(_ text: some StringProtocol) -> Data? {
-        var data: [UInt8] = []
-        data.reserveCapacity(text.utf8.count * 3 / 4)
+        self.decode(digits: Array(text.utf8)[...]).map { Data($0) }
+    }
+
+    /// The same, of a text as bytes.
+    static func decode(digits: ArraySlice<UInt8>) -> [UInt8]? {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(digits.count * 3 / 4)
+        let values = self.values
         var (bits, count) = (UInt32(0), 0)
-        for byte in text.utf8 {
-            guard let value = Self.value(byte) else { return nil }
+        for digit in digits {
+            let value = values[Int(digit)]
+            guard value != self.none else { return nil }
             (bits, count) = (bits << 6 | UInt32(value), count + 6)
             if count >= 8 {
                 count -= 8
-                data.append(UInt8(truncatingIfNeeded: bits >> UInt32(count)))
+                bytes.append(UInt8(truncatingIfNeeded: bits >> UInt32(count)))
             }
         }
         // A whole digit too many, or bits that no byte has: another spelling of the same bytes.
         guard count < 6, bits & (1 << UInt32(count) - 1) == 0 else { return nil }
-        return Data(data)
-    }
-
-    private static func value(_ byte: UInt8) -> UInt8? {
-        switch byte {
-        case UInt8(ascii: "A")...UInt8(ascii: "Z"): byte - UInt8(ascii: "A")
-        case UInt8(ascii: "a")...UInt8(ascii: "z"): byte - UInt8(ascii: "a") + 26
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0") + 52
-        case UInt8(ascii: "-"): 62
-        case UInt8(ascii: "_"): 63
-        default: nil
-        }
+        return bytes
     }
 }

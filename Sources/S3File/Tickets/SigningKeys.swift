@@ -1,5 +1,6 @@
 import Crypto
 package import struct Foundation.Data
+package import protocol Foundation.DataProtocol
 
 /// The application's secrets: the first signs, all verify, so that a secret can be rotated without refusing the pages already open.
 ///
@@ -13,8 +14,8 @@ package struct SigningKeys: Sendable {
     /// Shorter secrets can be guessed; a deploy check refuses them as well.
     package static let minimumSecretBytes = 32
 
-    /// Derived once: deriving takes longer than signing. The first of each purpose signs.
-    private let keys: [Purpose: [SymmetricKey]]
+    /// Derived once, and begun with its key: both take longer than signing. The first of each purpose signs.
+    private let keys: [Purpose: [HMAC<SHA256>]]
 
     /// - Throws: ``ConfigurationError`` when there is no secret or one is too short.
     package init(secrets: [String]) throws {
@@ -30,23 +31,33 @@ package struct SigningKeys: Sendable {
                 (
                     purpose,
                     material.map {
-                        HKDF<SHA256>.deriveKey(inputKeyMaterial: $0, info: Data(purpose.rawValue.utf8), outputByteCount: 32)
+                        HMAC(
+                            key: HKDF<SHA256>.deriveKey(
+                                inputKeyMaterial: $0,
+                                info: Data(purpose.rawValue.utf8),
+                                outputByteCount: 32
+                            )
+                        )
                     }
                 )
             }
         )
     }
 
-    private func keys(_ purpose: Purpose) -> [SymmetricKey] { self.keys[purpose, default: []] }
+    private func keys(_ purpose: Purpose) -> [HMAC<SHA256>] { self.keys[purpose, default: []] }
 
-    package func sign(_ message: Data, for purpose: Purpose) -> Data {
-        Data(HMAC<SHA256>.authenticationCode(for: message, using: self.keys(purpose)[0]))
+    package func sign(_ message: some DataProtocol, for purpose: Purpose) -> Data {
+        Data(Self.code(message, self.keys(purpose)[0]))
     }
 
     /// Compares in constant time, against every secret.
-    package func isValid(_ signature: Data, of message: Data, for purpose: Purpose) -> Bool {
-        self.keys(purpose).reduce(false) { found, key in
-            HMAC<SHA256>.isValidAuthenticationCode(signature, authenticating: message, using: key) || found
-        }
+    package func isValid(_ signature: some DataProtocol, of message: some DataProtocol, for purpose: Purpose) -> Bool {
+        self.keys(purpose).reduce(false) { found, key in Self.code(message, key) == signature || found }
+    }
+
+    private static func code(_ message: some DataProtocol, _ key: HMAC<SHA256>) -> HMAC<SHA256>.MAC {
+        var code = key
+        code.update(data: message)
+        return code.finalize()
     }
 }

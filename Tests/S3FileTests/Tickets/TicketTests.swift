@@ -31,13 +31,64 @@ import Testing
         #expect(token.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-_.".contains($0)) })
     }
 
-    @Test(arguments: [("i", Int64.min), ("e", Int64.max), ("e", 253_402_300_800)])
-    func `a moment that no clock reaches is malformed, signed or not`(name: String, value: Int64) throws {
-        var payload = #"{"f":"a","n":"b","d":"c","a":[],"s":1,"c":1,"u":"","i":1700000000,"e":1700003600}"#
-        payload = payload.replacing(name == "i" ? "1700000000" : "1700003600", with: String(value))
-        let message = "v1." + Base64URL.encode(Data(payload.utf8))
-        let token = message + "." + Base64URL.encode(self.keys.sign(Data(message.utf8), for: .ticket))
+    /// A token with these bytes, signed as ours are.
+    private func token(_ payload: [UInt8]) -> String {
+        let message = "v2." + Base64URL.encode(payload)
+        return message + "." + Base64URL.encode(self.keys.sign(Array(message.utf8), for: .ticket))
+    }
+
+    private static func payload(issuedAt: UInt64 = 1_700_000_000, expiresAt: UInt64 = 1_700_003_600, accept: [String] = [])
+        -> [UInt8]
+    {
+        var payload = TicketPayload.Writer()
+        for number in [issuedAt, expiresAt, 1, 1] { payload.append(number) }
+        for text in ["", "a", "b", "c"] { payload.append(text) }
+        payload.append(accept)
+        return payload.bytes
+    }
+
+    @Test(arguments: [(253_402_300_800, 0), (0, 253_402_300_800), (.max, 0), (0, .max)] as [(UInt64, UInt64)])
+    func `a moment that no clock reaches is malformed, signed or not`(issuedAt: UInt64, expiresAt: UInt64) throws {
+        let token = self.token(Self.payload(issuedAt: issuedAt, expiresAt: expiresAt))
         #expect(throws: Ticket.Refusal.malformed) { try Ticket.read(token, keys: self.keys, now: Self.now) }
+    }
+
+    @Test func `a payload that is cut, or has more behind it, is malformed, signed or not`() throws {
+        let payload = Self.payload(accept: ["image/*", ".pdf"])
+        #expect(try Ticket.read(self.token(payload), keys: self.keys, now: Self.now).accept == ["image/*", ".pdf"])
+        for length in 0..<payload.count {
+            #expect(throws: Ticket.Refusal.malformed, "\(length) bytes") {
+                try Ticket.read(self.token(Array(payload.prefix(length))), keys: self.keys, now: Self.now)
+            }
+        }
+        #expect(throws: Ticket.Refusal.malformed) { try Ticket.read(self.token(payload + [0]), keys: self.keys, now: Self.now) }
+    }
+
+    @Test func `a ticket of the version before is of no known version`() throws {
+        let message = "v1." + Base64URL.encode(Self.payload())
+        let token = message + "." + Base64URL.encode(self.keys.sign(Array(message.utf8), for: .ticket))
+        #expect(throws: Ticket.Refusal.unknownVersion) { try Ticket.read(token, keys: self.keys, now: Self.now) }
+    }
+
+    @Test func `what no ticket can say is not signed`() {
+        var (small, few, early) = (self.ticket, self.ticket, self.ticket)
+        small.maximumSize = -1
+        few.maximumCount = -1
+        early.issuedAt = Date(timeIntervalSince1970: -1)
+        for ticket in [small, few, early] {
+            #expect(throws: ConfigurationError.self) { try ticket.signed(with: self.keys) }
+        }
+        var long = self.ticket
+        long.accept = [String(repeating: "a", count: 1_000)]
+        #expect(throws: ConfigurationError.self) { try long.signed(with: self.keys) }
+    }
+
+    @Test func `the age of a ticket can be left to others to judge, its signature cannot`() throws {
+        let token = try self.ticket.signed(with: self.keys)
+        #expect(try Ticket.read(token, keys: self.keys) == self.ticket)
+        #expect(throws: Ticket.Refusal.forged) {
+            try Ticket.read(token, keys: SigningKeys(secrets: ["another-secret-of-at-least-32-bytes"]))
+        }
     }
 
     @Test func `a ticket of the older secret is still accepted, one of another is not`() throws {
@@ -66,7 +117,9 @@ import Testing
         }
     }
 
-    @Test(arguments: ["", ".", "v1", "v1..", "v2.e30.e30", "v1.e30.e30", "v1.%.%", String(repeating: "a", count: 1025)])
+    @Test(arguments: [
+        "", ".", "v2", "v2..", "v1.e30.e30", "v2.e30.e30", "v2.%.%", "v2.e30.e30.e30", String(repeating: "a", count: 1025),
+    ])
     func `what is no ticket is refused`(token: String) {
         #expect(throws: Ticket.Refusal.self) { try Ticket.read(token, keys: self.keys, now: Self.now) }
     }
