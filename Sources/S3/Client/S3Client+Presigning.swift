@@ -20,6 +20,48 @@ extension S3Client {
         contentType: String? = nil,
         now: Date = Date()
     ) async throws -> String {
+        var query: [(name: String, value: String)] = []
+        if let contentDisposition { query.append(("response-content-disposition", contentDisposition)) }
+        if let contentType { query.append(("response-content-type", contentType)) }
+        if let versionID { query.append(("versionId", versionID)) }
+        return try await self.presignedURL("GET", bucket, key, query: query, expires: expires, now: now)
+    }
+
+    /// A URL on the public endpoint that takes one part of a multipart upload by PUT, of exactly this size.
+    ///
+    /// - Parameters:
+    ///   - number: from 1 to 10,000.
+    ///   - size: in bytes; it is signed as the `content-length` that the sender must send.
+    ///   - expires: at most seven days.
+    package func presignedPartURL(
+        bucket: String,
+        key: String,
+        uploadID: String,
+        number: Int,
+        size: Int64,
+        expires: Duration,
+        now: Date = Date()
+    ) async throws -> String {
+        try await self.presignedURL(
+            "PUT",
+            bucket,
+            key,
+            query: [("partNumber", String(number)), ("uploadId", uploadID)],
+            headers: [("content-length", String(size))],
+            expires: expires,
+            now: now
+        )
+    }
+
+    private func presignedURL(
+        _ method: String,
+        _ bucket: String,
+        _ key: String,
+        query: [(name: String, value: String)],
+        headers: [(name: String, value: String)] = [],
+        expires: Duration,
+        now: Date
+    ) async throws -> String {
         let target = try self.resolvedPublicEndpoint().target(bucket: bucket, key: key)
         let credentials = try await self.currentCredentials()
         let now = self.clock.corrected(now)
@@ -27,16 +69,12 @@ extension S3Client {
         if let expiration = credentials.expiration {
             expires = min(expires, .seconds(Int64(expiration.timeIntervalSince(now))))
         }
-        var query: [(name: String, value: String)] = []
-        if let contentDisposition { query.append(("response-content-disposition", contentDisposition)) }
-        if let contentType { query.append(("response-content-type", contentType)) }
-        if let versionID { query.append(("versionId", versionID)) }
         return target.url(
             query: SigV4.presignedQuery(
-                method: "GET",
+                method: method,
                 path: target.path,
                 query: query,
-                headers: [("host", target.authority)],
+                headers: [("host", target.authority)] + headers,
                 credentials: credentials,
                 region: self.configuration.region,
                 expires: expires,
@@ -44,6 +82,11 @@ extension S3Client {
                 keys: self.keys
             )
         )
+    }
+
+    /// When the credentials end with which is signed now, and so all that is presigned with them; `nil` for those that do not end.
+    package func credentialsExpiration() async throws -> Date? {
+        try await self.currentCredentials().expiration
     }
 
     /// The scheme, host and port under which browsers reach a bucket.

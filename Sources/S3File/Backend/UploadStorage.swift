@@ -34,6 +34,12 @@ package protocol UploadStorage: Sendable {
         ifMatch: String?
     ) async throws -> S3CompletedUpload
     func abortMultipartUpload(bucket: String, key: String, uploadID: String) async throws
+    func listParts(bucket: String, key: String, uploadID: String) async throws -> [S3ListedPart]
+    func listMultipartUploads(
+        bucket: String,
+        prefix: String,
+        after marker: S3UploadListing.Marker?
+    ) async throws -> S3UploadListing
 
     func presignedPost(_ policy: PostPolicy, now: Date) async throws -> (url: String, fields: [(name: String, value: String)])
     func presignedGetURL(
@@ -45,6 +51,16 @@ package protocol UploadStorage: Sendable {
         contentType: String?,
         now: Date
     ) async throws -> String
+    func presignedPartURL(
+        bucket: String,
+        key: String,
+        uploadID: String,
+        number: Int,
+        size: Int64,
+        expires: Duration,
+        now: Date
+    ) async throws -> String
+    func credentialsExpiration() async throws -> Date?
     func publicOrigin(bucket: String) throws -> String
 }
 

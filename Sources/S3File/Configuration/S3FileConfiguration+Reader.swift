@@ -16,6 +16,7 @@ extension S3FileConfiguration {
     /// - `s3file.environment` (S3FILE_ENVIRONMENT: development or production, default development)
     /// - `s3file.location` (S3FILE_LOCATION), `s3file.tmpPath` (S3FILE_TMP_PATH, default tmp/s3file)
     /// - `s3file.ticketHours` (S3FILE_TICKET_HOURS, default 12), `s3file.expiryHours` (S3FILE_EXPIRY_HOURS, default 24)
+    /// - `s3file.policyMinutes` (S3FILE_POLICY_MINUTES, default 60)
     /// - `s3file.workerConcurrency` (S3FILE_WORKER_CONCURRENCY, default 16), `s3file.workerQueues` (S3FILE_WORKER_QUEUES, by comma, default all)
     /// - `s3file.listenUrl` (S3FILE_LISTEN_URL, secret, default that of the database)
     /// - `s3file.retentionStoredDays` (S3FILE_RETENTION_STORED_DAYS, default for ever), `s3file.retentionUnstoredDays`
@@ -45,6 +46,16 @@ extension S3FileConfiguration {
                 throw ConfigurationError("\(name) must be a number of hours, such as \(fallback)")
             }
             return .seconds(hours * 3600)
+        }
+
+        func minutes(_ key: ConfigKey, _ name: String, default fallback: Double) throws -> Duration {
+            guard let text = optional(key) ?? reader.double(forKey: key).map({ String($0) }) else {
+                return .seconds(fallback * 60)
+            }
+            guard let minutes = Double(text), minutes > 0, minutes <= 60 * 24 * 365 else {
+                throw ConfigurationError("\(name) must be a number of minutes, such as \(fallback)")
+            }
+            return .seconds(minutes * 60)
         }
 
         func days(_ key: ConfigKey, _ name: String, default fallback: Duration?) throws -> Duration? {
@@ -109,6 +120,7 @@ extension S3FileConfiguration {
             location: optional("s3file.location") ?? "",
             tmpPath: optional("s3file.tmpPath") ?? "tmp/s3file",
             ticketLifetime: hours("s3file.ticketHours", "S3FILE_TICKET_HOURS", default: 12),
+            policyLifetime: minutes("s3file.policyMinutes", "S3FILE_POLICY_MINUTES", default: 60),
             expiry: hours("s3file.expiryHours", "S3FILE_EXPIRY_HOURS", default: 24),
             workerConcurrency: concurrency,
             workerQueues: optional("s3file.workerQueues").map(Self.queueNames),

@@ -32,6 +32,10 @@ public struct S3FileConfiguration: Sendable {
     public var tmpPath: String
     /// How long a drawn input can be used.
     public var ticketLifetime: Duration
+    /// How long the POST policy of a drawn input can be used. The page's script asks for a fresh one for as long as the ticket lives, so it can
+    /// be much shorter than that: it is what a copied page is good for at the store, where nobody asks the app. A page with another
+    /// script, which cannot ask, has this long.
+    public var policyLifetime: Duration
     /// How old a tmp object must be before the sweep takes it. At least an hour longer than ``ticketLifetime``.
     public var expiry: Duration
     /// How many uploads one worker process moves at a time.
@@ -86,6 +90,7 @@ public struct S3FileConfiguration: Sendable {
         location: String = "",
         tmpPath: String = "tmp/s3file",
         ticketLifetime: Duration = .seconds(12 * 3600),
+        policyLifetime: Duration = .seconds(3600),
         expiry: Duration = .seconds(24 * 3600),
         workerConcurrency: Int = 16,
         workerQueues: [String]? = nil,
@@ -105,6 +110,7 @@ public struct S3FileConfiguration: Sendable {
         self.location = location
         self.tmpPath = tmpPath
         self.ticketLifetime = ticketLifetime
+        self.policyLifetime = policyLifetime
         self.expiry = expiry
         self.workerConcurrency = workerConcurrency
         self.workerQueues = workerQueues
@@ -148,6 +154,9 @@ public struct S3FileConfiguration: Sendable {
         }
         guard self.ticketLifetime >= .seconds(60), self.ticketLifetime <= .seconds(7 * 86_400) else {
             throw ConfigurationError("S3FILE_TICKET_HOURS must lie between a minute and 7 days")
+        }
+        guard self.policyLifetime >= .seconds(60), self.policyLifetime <= .seconds(7 * 86_400) else {
+            throw ConfigurationError("S3FILE_POLICY_MINUTES must lie between 1 minute and 7 days")
         }
         guard self.expiry >= self.ticketLifetime + .seconds(3600) else {
             throw ConfigurationError(

@@ -94,6 +94,15 @@ public struct AcceptedType: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
+    /// Whether a list as HTML's `accept` attribute has it may admit a file of which only the declared type is known: its name is for later.
+    static func declared(_ contentType: String, mayBeIn entries: [String]) -> Bool {
+        guard !entries.isEmpty else { return true }
+        return entries.compactMap { AcceptedType(entry: $0) }.contains { accepted in
+            if case .fileExtension = accepted.rule { return true }
+            return accepted.matches(contentType: contentType, filename: "")
+        }
+    }
+
     /// What files with an extension are, where their bytes can tell.
     private static let usualTypes = [
         ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif", ".webp": "image/webp",

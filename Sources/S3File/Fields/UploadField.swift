@@ -20,10 +20,17 @@ public struct UploadField: Sendable {
     public let required: Bool
     /// How its files are stored.
     public let storage: StorageSettings
+    /// What the page's script offers beyond the native input.
+    public let options: Options
+    /// Which of its files are uploaded in parts; `nil` for none.
+    public let resumable: Resumable?
 
     /// S3 takes no more than this in one POST: 5 GB.
     /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html>
     public static let largestPost = ByteCount.gigabytes(5)
+    /// S3 takes no larger object: 10,000 parts of 5 GiB.
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>
+    public static let largestObject = ByteCount(bytes: 53_687_091_200_000)
 
     /// Declares a field. A name or limit out of bounds is a programming error and stops the program with a sentence.
     ///
@@ -31,10 +38,12 @@ public struct UploadField: Sendable {
     ///   - name: the input's name.
     ///   - uploadTo: the destination folder; see ``UploadTo``.
     ///   - accept: wanted types; empty means anything.
-    ///   - maximumSize: the most bytes of one file, at most 5 GB.
+    ///   - maximumSize: the most bytes of one file: at most 5 GB, and 53.6 TB when it is `resumable`.
     ///   - maximumCount: the most files of one form post, 1 to 100.
     ///   - required: whether a form without a file is refused.
     ///   - storage: headers, tags, encryption and class of its files; all of it is the bucket's matter by default.
+    ///   - options: what the page's script offers beyond the native input.
+    ///   - resumable: which of its files are uploaded in parts; `nil` for none.
     public init(
         _ name: String,
         uploadTo: UploadTo,
@@ -42,7 +51,9 @@ public struct UploadField: Sendable {
         maximumSize: ByteCount,
         maximumCount: Int = 1,
         required: Bool = false,
-        storage: StorageSettings = StorageSettings()
+        storage: StorageSettings = StorageSettings(),
+        options: Options = [],
+        resumable: Resumable? = nil
     ) {
         precondition(
             (1...64).contains(name.utf8.count) && name != "s3file"
@@ -55,9 +66,11 @@ public struct UploadField: Sendable {
                 },
             "UploadField: \"\(name)\" cannot be a field's name; use 1 to 64 of a-z A-Z 0-9 _ - . [ ]"
         )
+        let largest = resumable == nil ? Self.largestPost : Self.largestObject
         precondition(
-            maximumSize.bytes > 0 && maximumSize <= Self.largestPost,
-            "UploadField \(name): maximumSize must be between 1 byte and \(Self.largestPost), the most S3 takes in one POST"
+            maximumSize.bytes > 0 && maximumSize <= largest,
+            "UploadField \(name): maximumSize must be between 1 byte and \(largest)"
+                + (resumable == nil ? ", the most S3 takes in one POST; say resumable: .whenNeeded for more" : "")
         )
         precondition((1...100).contains(maximumCount), "UploadField \(name): maximumCount must be between 1 and 100")
         precondition(accept.count <= 16, "UploadField \(name): at most 16 accepted types fit into a ticket")
@@ -68,6 +81,8 @@ public struct UploadField: Sendable {
         self.maximumCount = maximumCount
         self.required = required
         self.storage = storage
+        self.options = options
+        self.resumable = resumable
     }
 
     /// HTML's `accept` attribute; empty when anything is accepted.

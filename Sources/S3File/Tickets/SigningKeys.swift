@@ -9,6 +9,8 @@ package struct SigningKeys: Sendable {
     package enum Purpose: String, Sendable, CaseIterable {
         case ticket = "s3file ticket v1"
         case status = "s3file status v1"
+        case kept = "s3file kept v1"
+        case multipart = "s3file multipart v1"
     }
 
     /// Shorter secrets can be guessed; a deploy check refuses them as well.

@@ -22,6 +22,10 @@ public struct UploadError: Error, Sendable, CustomStringConvertible {
         public static let invalidKey = Code("invalid_key")
         /// The object is not in S3.
         public static let missingObject = Code("missing_object")
+        /// Parts of an upload have not arrived.
+        public static let incompleteUpload = Code("incomplete_upload")
+        /// More uploads in parts were begun than the field takes files.
+        public static let tooManyUploads = Code("too_many_uploads")
         /// More files than the field takes.
         public static let tooManyFiles = Code("too_many_files")
         /// More bytes than the field takes.
@@ -68,10 +72,11 @@ public struct UploadError: Error, Sendable, CustomStringConvertible {
         switch self.code {
         case .unknownField, .malformedForm: 400
         case .invalidTicket, .invalidKey, .claimedByAnother: 403
-        case .replaced: 409
+        case .replaced, .incompleteUpload: 409
         case .expired, .expiredTicket: 410
         case .formTooLarge, .tooLarge: 413
         case .wrongType: 415
+        case .tooManyUploads: 429
         case .storageUnavailable, .databaseUnavailable: 503
         case .storageRefused: 502
         case .invalidDestination: 500

@@ -16,6 +16,8 @@ public import ServiceLifecycle
 public final class Uploads: Service {
     /// The settings it was made from.
     public let configuration: S3FileConfiguration
+    /// Where the upload routes are mounted: drawn inputs name them.
+    public let paths: UploadPaths
 
     private let backend: any UploadBackend
     /// Postgres, or what stands in for it.
@@ -27,19 +29,27 @@ public final class Uploads: Service {
     private let wakeUp: WakeUp
     private let logger: Logger
 
+    /// - Parameter paths: where the app mounts the upload routes.
     /// - Throws: ``ConfigurationError`` when a setting is missing or wrong.
-    public convenience init(configuration: S3FileConfiguration, logger: Logger) throws {
+    public convenience init(configuration: S3FileConfiguration, paths: UploadPaths = .standard, logger: Logger) throws {
         try configuration.refuseDevelopmentSettings()
         try self.init(
             configuration: configuration,
+            paths: paths,
             backend: Connections(configuration: configuration, logger: logger),
             logger: logger
         )
     }
 
     /// - Parameter backend: what takes the place of Postgres and S3.
-    package init(configuration: S3FileConfiguration, backend: any UploadBackend, logger: Logger) throws {
+    package init(
+        configuration: S3FileConfiguration,
+        paths: UploadPaths = .standard,
+        backend: any UploadBackend,
+        logger: Logger
+    ) throws {
         self.configuration = configuration
+        self.paths = paths
         self.keys = try SigningKeys(secrets: configuration.secrets)
         self.statusTokens = StatusToken(keys: self.keys)
         self.backend = backend
@@ -51,9 +61,10 @@ public final class Uploads: Service {
 
     /// Reads the settings; ``S3FileConfiguration/init(reader:)`` lists them.
     ///
+    /// - Parameter paths: where the app mounts the upload routes.
     /// - Throws: ``ConfigurationError`` when a setting is missing or wrong.
-    public convenience init(reader: ConfigReader, logger: Logger) throws {
-        try self.init(configuration: S3FileConfiguration(reader: reader), logger: logger)
+    public convenience init(reader: ConfigReader, paths: UploadPaths = .standard, logger: Logger) throws {
+        try self.init(configuration: S3FileConfiguration(reader: reader), paths: paths, logger: logger)
     }
 
     /// Keeps the database connections, and wakes workers after enqueues, until shutdown.
@@ -69,67 +80,6 @@ public final class Uploads: Service {
             defer { group.cancelAll() }
             try await group.next()
         }
-    }
-
-    // MARK: Drawing
-
-    /// Draws an input: a presigned POST policy and a ticket, for a folder of its own. No database is asked.
-    ///
-    /// - Parameters:
-    ///   - field: the declared field.
-    ///   - subject: the user or session that may bring the form back; `nil` for anybody.
-    /// - Throws: ``ConfigurationError``, or what getting S3 credentials throws.
-    public func input(_ field: UploadField, subject: String?) async throws -> UploadInput {
-        let now = Date()
-        let expiry = now.addingTimeInterval(TimeInterval(self.configuration.ticketLifetime.components.seconds))
-        let folder = self.configuration.tmpPrefix + "/" + Self.randomName()
-        let ticket = Ticket(
-            folder: folder,
-            field: field.name,
-            uploadTo: field.uploadTo.ticketRule,
-            accept: field.accept.map(\.description),
-            maximumSize: field.maximumSize.bytes,
-            maximumCount: field.maximumCount,
-            subject: Ticket.digest(ofSubject: subject),
-            issuedAt: now,
-            expiresAt: expiry
-        )
-        let contentType: PostPolicy.Rule =
-            switch AcceptedType.policyCondition(for: field.accept) {
-            case .exact(let type): .exact(type)
-            case .startsWith(let prefix): .startsWith(prefix)
-            }
-        let policy = PostPolicy(
-            bucket: self.configuration.tmpBucket,
-            key: .startsWith(folder + "/"),
-            contentType: contentType,
-            contentLength: 0...field.maximumSize.bytes,
-            expiration: expiry
-        )
-        let post = try await self.storage.presignedPost(policy, now: now)
-        // The key is a template for the browser to fill in; the policy admits what begins with the folder.
-        let fields = [(name: "key", value: folder + "/${filename}")] + post.fields.filter { $0.name != "key" }
-        return UploadInput(
-            field: field,
-            url: post.url,
-            fields: fields,
-            ticket: try ticket.signed(with: self.keys)
-        )
-    }
-
-    /// 128 bits that nobody can guess, in two calls to the system for them, not in one for each byte.
-    private static func randomName() -> String {
-        var random = SystemRandomNumberGenerator()
-        var bytes: [UInt8] = []
-        for number in [random.next(), random.next()] { withUnsafeBytes(of: number) { bytes += $0 } }
-        return Base64URL.encode(bytes)
-    }
-
-    /// The origin that browsers send bytes to, for a page's `connect-src`.
-    ///
-    /// - Throws: an error when the endpoint's URL cannot be used.
-    public func uploadOrigin() throws -> String {
-        try self.storage.publicOrigin(bucket: self.configuration.tmpBucket)
     }
 
     // MARK: Taking

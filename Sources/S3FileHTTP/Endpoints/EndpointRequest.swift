@@ -10,17 +10,21 @@ public struct EndpointRequest: Sendable {
     public var query: [(name: String, value: String)]
     /// At most ``UploadEndpoints/largestBody`` bytes; the adapter answers 413 to more.
     public var body: ByteBuffer
+    /// The user or session that asks, as the app knows it; asked for only by routes that go by it. `nil` when the app does not say.
+    public var subject: @Sendable () async throws -> String?
 
     public init(
         headers: HTTPFields,
         parameters: [String: String] = [:],
         query: [(name: String, value: String)] = [],
-        body: ByteBuffer = ByteBuffer()
+        body: ByteBuffer = ByteBuffer(),
+        subject: @escaping @Sendable () async throws -> String? = { nil }
     ) {
         self.headers = headers
         self.parameters = parameters
         self.query = query
         self.body = body
+        self.subject = subject
     }
 
     /// The first value of a name in the query.

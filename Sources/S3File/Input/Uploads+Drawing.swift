@@ -1,0 +1,181 @@
+package import Foundation
+import S3
+
+/// What lets a browser post files to S3 for a while, and bring their keys back.
+package struct SignedForm: Sendable {
+    /// The bucket's endpoint.
+    package var url: String
+    /// The presigned form fields, in order; `key` ends in `${filename}`.
+    package var fields: [(name: String, value: String)]
+    /// When S3 refuses it.
+    package var expiresAt: Date
+    /// The signed ticket.
+    package var ticket: String
+}
+
+extension Uploads {
+    /// For how long after its end a ticket can be exchanged for a new one by its subject.
+    static let renewal: TimeInterval = 7 * 86_400
+
+    /// Draws an input: a presigned POST policy and a ticket, for a folder of its own. No database is asked.
+    ///
+    /// - Parameters:
+    ///   - field: the declared field.
+    ///   - subject: the user or session that may bring the form back; `nil` for anybody.
+    ///   - kept: what an earlier post of the form brought and its handler refused for another reason: the files need not be uploaded again.
+    /// - Throws: ``ConfigurationError``, or what getting S3 credentials throws.
+    public func input(
+        _ field: UploadField,
+        subject: String?,
+        keeping kept: [UploadPromise] = []
+    ) async throws -> UploadInput {
+        let now = Date()
+        let ticket = Ticket(
+            folder: self.configuration.tmpPrefix + "/" + Base64URL.random(),
+            field: field.name,
+            uploadTo: field.uploadTo.ticketRule,
+            accept: field.accept.map(\.description),
+            maximumSize: field.maximumSize.bytes,
+            maximumCount: field.maximumCount,
+            subject: Ticket.digest(ofSubject: subject),
+            issuedAt: now,
+            expiresAt: self.ticketEnd(from: now)
+        )
+        let form = try await self.form(for: ticket, token: try ticket.signed(with: self.keys), now: now)
+        return UploadInput(
+            field: field,
+            url: form.url,
+            fields: form.fields,
+            expiresAt: form.expiresAt,
+            ticket: form.ticket,
+            kept: try kept.filter { $0.field == field.name }.map { promise in
+                KeptFile(
+                    filename: promise.filename,
+                    size: ByteCount(bytes: promise.size),
+                    receipt: try KeptReceipt(
+                        field: field.name,
+                        key: promise.tmpKey,
+                        filename: promise.filename,
+                        size: promise.size,
+                        subject: Ticket.digest(ofSubject: subject),
+                        expiresAt: self.ticketEnd(from: now)
+                    ).signed(with: self.keys)
+                )
+            },
+            paths: self.paths
+        )
+    }
+
+    /// A fresh policy for the folder of a ticket. Its subject gets a new ticket, also up to seven days after the end of the old one; who
+    /// only holds the ticket may go on until it ends.
+    ///
+    /// - Parameter subject: the user or session that asks; `nil` when the app does not say.
+    /// - Throws: ``UploadError``.
+    package func renewedForm(ticket token: String, subject: String?, now: Date = Date()) async throws(UploadError) -> SignedForm {
+        var (ticket, token) = (try self.ticket(token, endedAfter: now.addingTimeInterval(-Self.renewal)), token)
+        if let subject {
+            guard ticket.subject == Ticket.digest(ofSubject: subject) || ticket.subject.isEmpty else {
+                throw UploadError(
+                    .invalidTicket,
+                    field: ticket.field,
+                    message: "This form was opened by another user or session. Reload the page and choose the file again."
+                )
+            }
+        }
+        do {
+            if subject != nil, !ticket.subject.isEmpty {
+                (ticket.issuedAt, ticket.expiresAt) = (now, self.ticketEnd(from: now))
+                token = try ticket.signed(with: self.keys)
+            }
+            guard now < ticket.expiresAt else {
+                throw UploadError(expiredTicketOf: ticket.field)
+            }
+            return try await self.form(for: ticket, token: token, now: now)
+        } catch let error as UploadError {
+            throw error
+        } catch {
+            throw UploadError(
+                .storageUnavailable,
+                field: ticket.field,
+                message: "The upload could not be prepared just now. Try again in a moment.",
+                underlying: error
+            )
+        }
+    }
+
+    /// A ticket that was signed here for a folder of tmp objects and did not end before a moment.
+    func ticket(_ token: String, endedAfter moment: Date) throws(UploadError) -> Ticket {
+        let ticket: Ticket
+        do {
+            ticket = try Ticket.read(token, keys: self.keys, now: moment)
+        } catch .expired {
+            throw UploadError(expiredTicketOf: nil)
+        } catch {
+            throw UploadError(changedTicketOf: nil)
+        }
+        // Whoever can sign could name any folder: only that of tmp objects is one to put files into.
+        guard ticket.folder.utf8.starts(with: (self.configuration.tmpPrefix + "/").utf8) else {
+            throw UploadError(changedTicketOf: nil)
+        }
+        return ticket
+    }
+
+    private func ticketEnd(from now: Date) -> Date {
+        now.addingTimeInterval(TimeInterval(self.configuration.ticketLifetime.components.seconds))
+    }
+
+    /// Signs the policy that a ticket allows.
+    private func form(for ticket: Ticket, token: String, now: Date) async throws -> SignedForm {
+        var end = min(
+            ticket.expiresAt,
+            now.addingTimeInterval(TimeInterval(self.configuration.policyLifetime.components.seconds))
+        )
+        if let credentials = try await self.storage.credentialsExpiration() { end = min(end, credentials) }
+        let policy = PostPolicy(
+            bucket: self.configuration.tmpBucket,
+            key: .startsWith(ticket.folder + "/"),
+            contentType: ticket.contentTypeRule,
+            contentLength: 0...min(ticket.maximumSize, UploadField.largestPost.bytes),
+            expiration: end
+        )
+        let post = try await self.storage.presignedPost(policy, now: now)
+        // The key is a template for the browser to fill in; the policy admits what begins with the folder.
+        let fields = [(name: "key", value: ticket.folder + "/${filename}")] + post.fields.filter { $0.name != "key" }
+        return SignedForm(url: post.url, fields: fields, expiresAt: end, ticket: token)
+    }
+
+    /// The origin that browsers send bytes to, for a page's `connect-src`.
+    ///
+    /// - Throws: an error when the endpoint's URL cannot be used.
+    public func uploadOrigin() throws -> String {
+        try self.storage.publicOrigin(bucket: self.configuration.tmpBucket)
+    }
+}
+
+extension Ticket {
+    /// What S3 can enforce of the accepted types.
+    fileprivate var contentTypeRule: PostPolicy.Rule {
+        switch AcceptedType.policyCondition(for: self.accept.compactMap { AcceptedType(entry: $0) }) {
+        case .exact(let type): .exact(type)
+        case .startsWith(let prefix): .startsWith(prefix)
+        }
+    }
+}
+
+extension UploadError {
+    init(expiredTicketOf field: String?) {
+        self.init(
+            .expiredTicket,
+            field: field,
+            message: "This page was open for too long. Reload it, choose the file again and send the form."
+        )
+    }
+
+    init(changedTicketOf field: String?) {
+        self.init(
+            .invalidTicket,
+            field: field,
+            message: "This form was changed on its way. Reload the page, choose the file again and send the form."
+        )
+    }
+}
