@@ -1,7 +1,7 @@
 import HTTPTypes
 public import Hummingbird
 import NIOCore
-public import S3FileHTTP
+import S3FileHTTP
 public import S3File
 
 /// The script, the stylesheet, what the script asks for, and the status of uploads.

@@ -13,6 +13,7 @@ extension S3FileConfiguration {
     /// - `s3file.bucket` (S3FILE_BUCKET, required), `s3file.tmpBucket` (S3FILE_TMP_BUCKET, default the same), `s3file.publicEndpointUrl` (S3FILE_PUBLIC_ENDPOINT_URL),
     ///   `s3file.addressing` (S3FILE_ADDRESSING: path or virtual-host)
     /// - `s3file.secret` (S3FILE_SECRET, secret): comma separated, the first signs and all verify; required in production
+    /// - `s3file.djangoSecret` (S3FILE_DJANGO_SECRET, secret, default none): takes forms of a Django app with django-s3file
     /// - `s3file.environment` (S3FILE_ENVIRONMENT: development or production, default development)
     /// - `s3file.location` (S3FILE_LOCATION), `s3file.tmpPath` (S3FILE_TMP_PATH, default tmp/s3file)
     /// - `s3file.ticketHours` (S3FILE_TICKET_HOURS, default 12), `s3file.expiryHours` (S3FILE_EXPIRY_HOURS, default 24)
@@ -117,6 +118,7 @@ extension S3FileConfiguration {
             addressing: optional("s3file.addressing"),
             credentials: credentials(),
             secrets: secretText.split(separator: ",").map { $0.trimmingPrefix { $0 == " " } }.map(String.init),
+            djangoSecret: optional("s3file.djangoSecret", isSecret: true),
             location: optional("s3file.location") ?? "",
             tmpPath: optional("s3file.tmpPath") ?? "tmp/s3file",
             ticketLifetime: hours("s3file.ticketHours", "S3FILE_TICKET_HOURS", default: 12),

@@ -26,6 +26,9 @@ public struct S3FileConfiguration: Sendable {
     public var credentials: Credentials
     /// Secrets of tickets and tokens: the first signs, all verify.
     public var secrets: [String]
+    /// `SECRET_KEY` of a Django app with django-s3file, whose forms this app then takes, and which takes those of ``Uploads/djangoInput(_:)``.
+    /// Its signature binds a folder alone, to no field, user or time: `nil`, unless that is wanted.
+    public var djangoSecret: String?
     /// A prefix of every key, tmp and stored; empty for none.
     public var location: String
     /// The folder of tmp objects below ``location``.
@@ -87,6 +90,7 @@ public struct S3FileConfiguration: Sendable {
         addressing: String? = nil,
         credentials: Credentials = .standardChain,
         secrets: [String],
+        djangoSecret: String? = nil,
         location: String = "",
         tmpPath: String = "tmp/s3file",
         ticketLifetime: Duration = .seconds(12 * 3600),
@@ -107,6 +111,7 @@ public struct S3FileConfiguration: Sendable {
         self.addressing = addressing
         self.credentials = credentials
         self.secrets = secrets
+        self.djangoSecret = djangoSecret
         self.location = location
         self.tmpPath = tmpPath
         self.ticketLifetime = ticketLifetime

@@ -18,7 +18,8 @@ public struct UploadInput: Sendable {
     public let kept: [KeptFile]
     /// Names the list of ``kept`` files for those who cannot see where it stands.
     public var keptLabel = "Files already uploaded"
-    let paths: UploadPaths
+    /// Where the script asks for more; `nil` when it has nothing to ask with.
+    let paths: UploadPaths?
 
     /// `<input type="file" …>` and, when files are kept, their list after it; escaped. The browser script takes it from there.
     ///
@@ -46,11 +47,13 @@ public struct UploadInput: Sendable {
         drawn.append(("data-s3f-max-count", String(self.field.maximumCount)))
         if self.field.required { drawn.append(("data-s3f-required", nil)) }
         if !self.field.options.isEmpty { drawn.append(("data-s3f-options", self.field.options.attribute)) }
-        drawn.append(("data-s3f-inputs", self.paths.inputs))
         drawn.append(("data-s3f-expires", Timestamp.iso8601(self.expiresAt)))
-        if let resumable = self.field.resumable {
-            drawn.append(("data-s3f-multipart", self.paths.multipart))
-            drawn.append(("data-s3f-multipart-above", String(resumable.threshold.bytes)))
+        if let paths {
+            drawn.append(("data-s3f-inputs", paths.inputs))
+            if let resumable = self.field.resumable {
+                drawn.append(("data-s3f-multipart", paths.multipart))
+                drawn.append(("data-s3f-multipart-above", String(resumable.threshold.bytes)))
+            }
         }
         let own = Set(drawn.map(\.0))
         drawn += others.filter { !own.contains($0.key) && Self.isAttributeName($0.key) }.sorted { $0.key < $1.key }.map {

@@ -30,18 +30,13 @@ extension Uploads {
         keeping kept: [UploadPromise] = []
     ) async throws -> UploadInput {
         let now = Date()
-        let ticket = Ticket(
-            folder: self.configuration.tmpPrefix + "/" + Base64URL.random(),
-            field: field.name,
-            uploadTo: field.uploadTo.ticketRule,
-            accept: field.accept.map(\.description),
-            maximumSize: field.maximumSize.bytes,
-            maximumCount: field.maximumCount,
-            subject: Ticket.digest(ofSubject: subject),
-            issuedAt: now,
-            expiresAt: self.ticketEnd(from: now)
+        let ticket = self.newTicket(for: field, subject: subject, now: now)
+        let form = try await self.form(
+            for: ticket,
+            token: try ticket.signed(with: self.keys),
+            life: self.configuration.policyLifetime,
+            now: now
         )
-        let form = try await self.form(for: ticket, token: try ticket.signed(with: self.keys), now: now)
         return UploadInput(
             field: field,
             url: form.url,
@@ -57,12 +52,37 @@ extension Uploads {
                         key: promise.tmpKey,
                         filename: promise.filename,
                         size: promise.size,
-                        subject: Ticket.digest(ofSubject: subject),
-                        expiresAt: self.ticketEnd(from: now)
+                        subject: ticket.subject,
+                        expiresAt: ticket.expiresAt
                     ).signed(with: self.keys)
                 )
             },
             paths: self.paths
+        )
+    }
+
+    /// Draws an input for a form that a Django app with django-s3file 7 takes: it carries the signature that its middleware knows, in place
+    /// of a ticket, and so no policy can be had for it once its own has run out.
+    ///
+    /// Our own middleware takes it as well. What it binds: ``S3FileConfiguration/djangoSecret``.
+    ///
+    /// - Throws: ``ConfigurationError`` when Django's secret is not set, or what getting S3 credentials throws.
+    public func djangoInput(_ field: UploadField) async throws -> UploadInput {
+        guard let secret = self.configuration.djangoSecret else {
+            throw ConfigurationError("S3FILE_DJANGO_SECRET is not set: set it to the SECRET_KEY of the Django app that takes the form")
+        }
+        let now = Date()
+        let ticket = self.newTicket(for: field, subject: nil, now: now)
+        let signature = DjangoSignature(secret: secret).signature(of: ticket.folder)
+        let form = try await self.form(for: ticket, token: signature, life: self.configuration.ticketLifetime, now: now)
+        return UploadInput(
+            field: field,
+            url: form.url,
+            fields: form.fields,
+            expiresAt: form.expiresAt,
+            ticket: form.ticket,
+            kept: [],
+            paths: nil
         )
     }
 
@@ -90,7 +110,7 @@ extension Uploads {
             guard now < ticket.expiresAt else {
                 throw UploadError(expiredTicketOf: ticket.field)
             }
-            return try await self.form(for: ticket, token: token, now: now)
+            return try await self.form(for: ticket, token: token, life: self.configuration.policyLifetime, now: now)
         } catch let error as UploadError {
             throw error
         } catch {
@@ -120,16 +140,27 @@ extension Uploads {
         return ticket
     }
 
+    private func newTicket(for field: UploadField, subject: String?, now: Date) -> Ticket {
+        Ticket(
+            folder: self.configuration.tmpPrefix + "/" + Base64URL.random(),
+            field: field.name,
+            uploadTo: field.uploadTo.ticketRule,
+            accept: field.accept.map(\.description),
+            maximumSize: field.maximumSize.bytes,
+            maximumCount: field.maximumCount,
+            subject: Ticket.digest(ofSubject: subject),
+            issuedAt: now,
+            expiresAt: self.ticketEnd(from: now)
+        )
+    }
+
     private func ticketEnd(from now: Date) -> Date {
         now.addingTimeInterval(TimeInterval(self.configuration.ticketLifetime.components.seconds))
     }
 
     /// Signs the policy that a ticket allows.
-    private func form(for ticket: Ticket, token: String, now: Date) async throws -> SignedForm {
-        var end = min(
-            ticket.expiresAt,
-            now.addingTimeInterval(TimeInterval(self.configuration.policyLifetime.components.seconds))
-        )
+    private func form(for ticket: Ticket, token: String, life: Duration, now: Date) async throws -> SignedForm {
+        var end = min(ticket.expiresAt, now.addingTimeInterval(TimeInterval(life.components.seconds)))
         if let credentials = try await self.storage.credentialsExpiration() { end = min(end, credentials) }
         let policy = PostPolicy(
             bucket: self.configuration.tmpBucket,

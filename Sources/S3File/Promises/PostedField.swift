@@ -1,13 +1,18 @@
-/// What a form post says of one declared field: contract names `s3file`, `<N>-s3f-signature`, `<N>` and `<N>-s3f-name`.
+/// What a form post says of one declared field: contract names `s3file`, `<N>-s3f-signature`, `<N>` and `<N>-s3f-name`, and
+/// `<N>-s3f-kept` for files that an earlier post brought.
 package struct PostedField: Sendable {
     package struct File: Sendable {
         package var key: String
         package var filename: String
+        /// What it had when it was verified before; `nil` for one that never was.
+        package var size: Int64?
     }
 
     package var field: UploadField
     package var tickets: [String]
     package var files: [File]
+    /// Receipts, as posted.
+    package var kept: [String]
 
     /// A person's name for a file is data; this only keeps it printable and storable.
     static let maximumFilenameBytes = 1_024
@@ -26,18 +31,21 @@ package struct PostedField: Sendable {
         let present = Set(form.values(named: "s3file"))
         var posted: [PostedField] = []
         for field in fields {
-            guard present.contains(field.name) else {
+            let kept = form.values(named: field.name + "-s3f-kept")
+            // Without the script no input says that it is there, but a ticked checkbox does.
+            guard present.contains(field.name) || !kept.isEmpty else {
                 if field.required { throw Self.missing(field) }
                 continue
             }
-            let keys = form.values(named: field.name)
-            if keys.isEmpty && field.required { throw Self.missing(field) }
-            guard keys.count <= field.maximumCount else {
+            let keys = present.contains(field.name) ? form.values(named: field.name) : []
+            let count = keys.count + kept.count
+            if count == 0 && field.required { throw Self.missing(field) }
+            guard count <= field.maximumCount else {
                 throw UploadError(
                     .tooManyFiles,
                     field: field.name,
                     message:
-                        "Too many files: \(keys.count) were chosen, and at most \(field.maximumCount) can be sent. Remove some and send the form again."
+                        "Too many files: \(count) were chosen, and at most \(field.maximumCount) can be sent. Remove some and send the form again."
                 )
             }
             let names = form.values(named: field.name + "-s3f-name")
@@ -58,7 +66,14 @@ package struct PostedField: Sendable {
                     )
                 )
             }
-            posted.append(PostedField(field: field, tickets: form.values(named: field.name + "-s3f-signature"), files: files))
+            posted.append(
+                PostedField(
+                    field: field,
+                    tickets: form.values(named: field.name + "-s3f-signature"),
+                    files: files,
+                    kept: kept
+                )
+            )
         }
         return posted
     }

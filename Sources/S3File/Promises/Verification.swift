@@ -12,6 +12,8 @@ package struct Verification: Sendable {
     let bucket: String
     let location: String
     let tmpPrefix: String
+    /// Only for an app that takes forms of a Django app.
+    let django: DjangoSignature?
     /// A form may carry many files; S3 is asked about this many at a time.
     let concurrentHeads = 8
 
@@ -23,8 +25,10 @@ package struct Verification: Sendable {
         now: Date = Date(),
         existing: @escaping @Sendable (_ tmpKey: String) async throws -> UploadPromise?
     ) async throws(UploadError) -> [String: [UploadPromise]] {
-        let posted = try PostedField.read(form, fields: fields)
-        for entry in posted { try self.checkKeys(of: entry, subject: subject, now: now) }
+        var posted: [PostedField] = []
+        for entry in try PostedField.read(form, fields: fields) {
+            posted.append(try self.checked(entry, subject: subject, now: now))
+        }
         var result: [String: [UploadPromise]] = [:]
         var count = 0
         for entry in posted {
@@ -38,70 +42,6 @@ package struct Verification: Sendable {
             count += entry.files.count
         }
         return result
-    }
-
-    /// Every key must be canonical, lie directly in the folder of one of the posted tickets, and be named once.
-    private func checkKeys(of posted: PostedField, subject: String?, now: Date) throws(UploadError) {
-        // An input that nobody touched says nothing, however old its ticket is.
-        guard !posted.files.isEmpty else { return }
-        let field = posted.field
-        var tickets: [Ticket] = []
-        for token in posted.tickets.prefix(field.maximumCount) {
-            tickets.append(try self.ticket(token, for: field, subject: subject, now: now))
-        }
-        var seen: Set<[UInt8]> = []
-        for file in posted.files {
-            guard tickets.contains(where: { CanonicalKey.isValid(file.key, in: $0.folder) }),
-                seen.insert(Array(file.key.utf8)).inserted
-            else {
-                throw UploadError(
-                    .invalidKey,
-                    field: field.name,
-                    filename: file.filename,
-                    message:
-                        "\"\(file.filename)\" was not uploaded with this form. Go back, reload the page and choose the file again."
-                )
-            }
-        }
-    }
-
-    private func ticket(_ token: String, for field: UploadField, subject: String?, now: Date) throws(UploadError) -> Ticket {
-        func refusal(_ code: UploadError.Code, _ message: String) -> UploadError {
-            UploadError(code, field: field.name, message: message)
-        }
-        let ticket: Ticket
-        do {
-            ticket = try Ticket.read(token, keys: self.keys, now: now)
-        } catch .expired {
-            throw refusal(.expiredTicket, "This page was open for too long. Reload it, choose the file again and send the form.")
-        } catch {
-            throw refusal(
-                .invalidTicket,
-                "This form was changed on its way. Reload the page, choose the file again and send the form."
-            )
-        }
-        guard ticket.field == field.name, ticket.uploadTo == field.uploadTo.ticketRule,
-            ticket.accept == field.accept.map(\.description)
-        else {
-            throw refusal(
-                .invalidTicket,
-                "This form belongs to another page or an older version. Reload the page and choose the file again."
-            )
-        }
-        // Whoever can sign could name any folder: only that of tmp objects is one to take files from.
-        guard ticket.folder.utf8.starts(with: (self.tmpPrefix + "/").utf8) else {
-            throw refusal(
-                .invalidTicket,
-                "This form was changed on its way. Reload the page, choose the file again and send the form."
-            )
-        }
-        guard ticket.subject == Ticket.digest(ofSubject: subject) else {
-            throw refusal(
-                .invalidTicket,
-                "This form was opened by another user or session. Reload the page and choose the file again."
-            )
-        }
-        return ticket
     }
 
     private func promises(
@@ -178,6 +118,12 @@ package struct Verification: Sendable {
                 .storageUnavailable,
                 "\"\(file.filename)\" could not be checked just now. Send the form again in a moment.",
                 error
+            )
+        }
+        guard file.size == nil || file.size == head.size else {
+            throw refusal(
+                .replaced,
+                "\"\(file.filename)\" was replaced after it had been sent. Reload the page, choose it again and send the form."
             )
         }
         guard head.size <= field.maximumSize.bytes else {

@@ -99,7 +99,8 @@ public final class Uploads: Service {
             tmpBucket: tmpBucket,
             bucket: bucket,
             location: self.configuration.location,
-            tmpPrefix: self.configuration.tmpPrefix
+            tmpPrefix: self.configuration.tmpPrefix,
+            django: self.configuration.djangoSecret.map(DjangoSignature.init)
         )
         return try await verification.promises(in: form, fields: fields, subject: subject) { key in
             try await record.promise(tmpBucket: tmpBucket, tmpKey: key, owner: subject, bucket: bucket)

@@ -13,6 +13,8 @@ package struct Sweeper: Sendable {
         package var deleted = 0
         package var bytesFreed: Int64 = 0
         package var failed = 0
+        /// Uploads in parts that a browser began and did not end.
+        package var givenUp = 0
     }
 
     let s3: S3Client
@@ -44,11 +46,39 @@ package struct Sweeper: Sendable {
             if !old.isEmpty { try await self.remove(old, &summary) }
             token = page.nextToken
         } while token != nil
+        try await self.giveUpUploads(begunBefore: limit, &summary)
         self.logger.info(
             "Swept tmp objects",
-            metadata: ["listed": "\(summary.listed)", "deleted": "\(summary.deleted)", "bytes": "\(summary.bytesFreed)"]
+            metadata: [
+                "listed": "\(summary.listed)", "deleted": "\(summary.deleted)", "bytes": "\(summary.bytesFreed)",
+                "givenUp": "\(summary.givenUp)",
+            ]
         )
         return summary
+    }
+
+    /// Uploads in parts below the tmp prefix are browsers': no copy goes there.
+    private func giveUpUploads(begunBefore limit: Date, _ summary: inout Summary) async throws {
+        var next: S3UploadListing.Marker?
+        repeat {
+            try Task.checkCancellation()
+            let page: S3UploadListing
+            do {
+                page = try await self.s3.listMultipartUploads(bucket: self.bucket, prefix: self.prefix, after: next)
+            } catch let error as S3Error where error.code == .notImplemented || error.code == .methodNotAllowed {
+                return
+            }
+            // A store may not know the prefix.
+            for upload in page.uploads where upload.initiated < limit && upload.key.utf8.starts(with: self.prefix.utf8) {
+                do {
+                    try await self.s3.abortMultipartUpload(bucket: self.bucket, key: upload.key, uploadID: upload.uploadID)
+                    summary.givenUp += 1
+                } catch let error as S3Error {
+                    self.logger.warning("An upload in parts was not given up", metadata: ["error": "\(error)"])
+                }
+            }
+            next = page.next
+        } while next != nil
     }
 
     private func remove(_ objects: [S3ListedObject], _ summary: inout Summary) async throws {
