@@ -73,7 +73,8 @@ public struct UploadInput: Sendable {
         var html = "<ul class=\"s3file-files s3file-kept\" aria-label=\"\(HTMLText.escaped(self.keptLabel))\">"
         for file in self.kept {
             html += "<li class=\"s3file-file\" data-state=\"uploaded\"><label>"
-            html += "<input type=\"checkbox\" name=\"\(name)-s3f-kept\" value=\"\(HTMLText.escaped(file.receipt))\"\(form) checked> "
+            html +=
+                "<input type=\"checkbox\" name=\"\(name)-s3f-kept\" value=\"\(HTMLText.escaped(file.receipt))\"\(form) checked> "
             html += "<span class=\"s3file-name\" dir=\"auto\">\(HTMLText.escaped(file.filename))</span></label> "
             html += "<span class=\"s3file-size\">\(HTMLText.escaped("\(file.size)"))</span></li>"
         }

@@ -69,7 +69,9 @@ extension Uploads {
     /// - Throws: ``ConfigurationError`` when Django's secret is not set, or what getting S3 credentials throws.
     public func djangoInput(_ field: UploadField) async throws -> UploadInput {
         guard let secret = self.configuration.djangoSecret else {
-            throw ConfigurationError("S3FILE_DJANGO_SECRET is not set: set it to the SECRET_KEY of the Django app that takes the form")
+            throw ConfigurationError(
+                "S3FILE_DJANGO_SECRET is not set: set it to the SECRET_KEY of the Django app that takes the form"
+            )
         }
         let now = Date()
         let ticket = self.newTicket(for: field, subject: nil, now: now)

@@ -189,7 +189,8 @@ package struct ResumableUploads: Sendable {
     private func refuseTooMany(in ticket: Ticket) async throws {
         let open: Int
         do {
-            open = try await self.storage.listMultipartUploads(bucket: self.bucket, prefix: ticket.folder + "/", after: nil).uploads.count
+            open = try await self.storage.listMultipartUploads(bucket: self.bucket, prefix: ticket.folder + "/", after: nil)
+                .uploads.count
         } catch let error as S3Error where error.code == .notImplemented || error.code == .methodNotAllowed {
             return
         }
@@ -214,12 +215,14 @@ package struct ResumableUploads: Sendable {
 
     private func requireObject(of upload: ResumableUpload) async throws {
         do {
-            guard try await self.storage.headObject(
-                bucket: self.bucket,
-                key: upload.key,
-                versionID: nil,
-                checksum: false
-            ).size == upload.size else {
+            guard
+                try await self.storage.headObject(
+                    bucket: self.bucket,
+                    key: upload.key,
+                    versionID: nil,
+                    checksum: false
+                ).size == upload.size
+            else {
                 throw self.gone(upload)
             }
         } catch let error as S3Error where error.code == .noSuchKey || error.code == .notFound {

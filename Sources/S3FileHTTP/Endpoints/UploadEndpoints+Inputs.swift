@@ -41,7 +41,11 @@ extension EndpointRequest {
                 detail: "The body must be a form: application/x-www-form-urlencoded."
             )
         }
-        return try FormBody.parse(self.body, contentType: contentType, limits: FormBody.Limits(bytes: UploadEndpoints.largestBody))
+        return try FormBody.parse(
+            self.body,
+            contentType: contentType,
+            limits: FormBody.Limits(bytes: UploadEndpoints.largestBody)
+        )
     }
 }
 

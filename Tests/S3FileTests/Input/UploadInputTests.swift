@@ -44,7 +44,8 @@ import Testing
             #expect(html.contains(part), "\(part) in \(html)")
         }
         #expect(!html.contains("<ul"))
-        let plain = self.input(UploadField("a", uploadTo: "a/", maximumSize: .megabytes(1)), paths: UploadPaths(root: "/up")).html()
+        let plain = self.input(UploadField("a", uploadTo: "a/", maximumSize: .megabytes(1)), paths: UploadPaths(root: "/up"))
+            .html()
         #expect(plain.contains(#" data-s3f-inputs="/up/inputs""#))
         for part in ["accept", "multiple", "required", "options", "multipart"] { #expect(!plain.contains(part), "\(part)") }
     }
@@ -52,7 +53,8 @@ import Testing
     @Test func `attributes are merged and escaped, and replace none of the input's own`() {
         let field = UploadField("a", uploadTo: "a/", maximumSize: .megabytes(1))
         let html = self.input(field).html(attributes: [
-            "ID": "x\"><script>", "CLASS": "wide", "Type": "text", "data-URL": "https://evil.example", "form": "f&1", "on click": "x",
+            "ID": "x\"><script>", "CLASS": "wide", "Type": "text", "data-URL": "https://evil.example", "form": "f&1",
+            "on click": "x",
             "aria-describedby": "a b",
         ])
         #expect(html.hasPrefix(#"<input type="file" name="a" class="wide s3file" data-url="https://s3.example/media""#))

@@ -6,13 +6,21 @@ import Testing
     private let keys = try! SigningKeys(secrets: ["a secret that is long enough for a test"])
 
     private func upload(_ size: Int64) -> ResumableUpload {
-        ResumableUpload(key: "tmp/s3file/f/x", uploadID: "id", size: size, field: "video", expiresAt: Date(timeIntervalSince1970: 9))
+        ResumableUpload(
+            key: "tmp/s3file/f/x",
+            uploadID: "id",
+            size: size,
+            field: "video",
+            expiresAt: Date(timeIntervalSince1970: 9)
+        )
     }
 
-    @Test(arguments: [
-        (1, 1, 16 << 20), (16 << 20, 1, 16 << 20), (16 << 20 + 1, 2, 16 << 20), (10_000 << 24, 10_000, 16 << 20),
-        (10_000 << 24 + 1, 9_413, 17 << 20), (5_000_000_000_000, 9_997, 477 << 20), (53_687_091_200_000, 10_000, 5 << 30),
-    ] as [(Int64, Int, Int64)])
+    @Test(
+        arguments: [
+            (1, 1, 16 << 20), (16 << 20, 1, 16 << 20), (16 << 20 + 1, 2, 16 << 20), (10_000 << 24, 10_000, 16 << 20),
+            (10_000 << 24 + 1, 9_413, 17 << 20), (5_000_000_000_000, 9_997, 477 << 20), (53_687_091_200_000, 10_000, 5 << 30),
+        ] as [(Int64, Int, Int64)]
+    )
     func `parts grow with the object, and are whole`(size: Int64, count: Int, partSize: Int64) {
         let upload = self.upload(size)
         #expect(upload.partCount == count && upload.partSize == partSize)
