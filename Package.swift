@@ -71,8 +71,8 @@ let benchmarkTargets: [Target] =
         .executableTarget(
             name: "QueueBenchmark",
             dependencies: [
-                "Postgres", "S3", "S3File", "S3FileWorker", argumentParser, asyncHTTPClient, logging, serviceLifecycle,
-                unixSignals,
+                "Postgres", "S3", "S3File", "S3FileHummingbird", "S3FileWorker", argumentParser, asyncHTTPClient, configuration,
+                hummingbird, logging, nioCore, serviceLifecycle, unixSignals,
             ],
             path: "Benchmarks/QueueBenchmark",
             swiftSettings: swiftSettings
@@ -223,6 +223,7 @@ let package = Package(
                 nioPosix, serviceLifecycle, subprocess, systemPackage,
             ],
             path: "Tests/TestEnvironment",
+            exclude: ["Django/site.py"],
             swiftSettings: swiftSettings
         ),
         .testTarget(
@@ -265,8 +266,9 @@ let package = Package(
         .testTarget(
             name: "S3FileHummingbirdTests",
             dependencies: [
-                "S3FileHummingbird", "S3File", "S3DevServer", "S3", "Postgres", "TestEnvironment", hummingbird,
-                hummingbirdTesting, httpTypes, logging, nioCore, serviceLifecycle,
+                "S3FileHummingbird", "S3File", "S3DevServer", "S3", "Postgres", "TestEnvironment", asyncHTTPClient, crypto,
+                hummingbird,
+                hummingbirdTesting, httpTypes, logging, nioCore, nioHTTP1, serviceLifecycle,
             ],
             swiftSettings: swiftSettings
         ),

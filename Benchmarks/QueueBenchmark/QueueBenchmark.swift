@@ -1,4 +1,5 @@
 import ArgumentParser
+import Configuration
 import Foundation
 import Logging
 import S3File
@@ -9,7 +10,7 @@ struct QueueBenchmark: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "queue-benchmark",
         abstract: "Enqueues and drains uploads without moving bytes; prints a metric and a value a line.",
-        subcommands: [Enqueue.self, Bulk.self, EnqueueNowAndThen.self, Worker.self, Presign.self]
+        subcommands: [Enqueue.self, Bulk.self, EnqueueNowAndThen.self, Worker.self, Presign.self, Forms.self, FormServer.self]
     )
 
     static var logger: Logger {
@@ -35,6 +36,11 @@ struct QueueBenchmark: AsyncParsableCommand {
             secrets: ["a secret of this benchmark, which signs nothing"],
             workerConcurrency: concurrency
         )
+    }
+
+    /// The settings of the environment, for what asks S3.
+    static func environment() throws -> S3FileConfiguration {
+        try S3FileConfiguration(reader: ConfigReader(provider: EnvironmentVariablesProvider()))
     }
 
     static func tell(_ metric: String, _ value: Double) {

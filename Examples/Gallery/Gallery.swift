@@ -54,10 +54,13 @@ struct Gallery {
         maximumCount: 10
     )
 
+    /// Checked here alone, to show how a form comes back with its files.
+    static let longestCaption = 80
+
     static func router(uploads: Uploads, pages: Pages) throws -> Router<VisitorContext> {
         let router = Router(context: VisitorContext.self, options: .autoGenerateHeadEndpoints)
         router.get("health") { _, _ in "ok\n" }
-        UploadRoutes(uploads: uploads).add(to: router)
+        UploadRoutes(uploads: uploads) { request, _ in VisitorMiddleware.visitor(of: request) }.add(to: router)
 
         let site = router.group()
             .add(middleware: SecurityHeaders(storage: try uploads.uploadOrigin()))
@@ -66,10 +69,17 @@ struct Gallery {
         site.get("gallery.css") { _, _ in Response.text(Stylesheet.css, type: "text/css; charset=utf-8", cache: "max-age=300") }
         site.get("favicon.svg") { _, _ in Response.text(Stylesheet.icon, type: "image/svg+xml", cache: "max-age=86400") }
 
-        @Sendable func form(visitor: String, notice: String? = nil) async throws -> String {
+        // What was uploaded with a form that has something else wrong need not be uploaded again.
+        @Sendable func form(
+            visitor: String,
+            caption: String = "",
+            keeping kept: FormUploads = FormUploads(),
+            notice: String? = nil
+        ) async throws -> String {
             try await pages.form(
-                avatar: uploads.input(Self.avatar, subject: visitor),
-                documents: uploads.input(Self.documents, subject: visitor),
+                avatar: uploads.input(Self.avatar, subject: visitor, keeping: kept),
+                documents: uploads.input(Self.documents, subject: visitor, keeping: kept),
+                caption: caption,
                 notice: notice
             )
         }
@@ -81,11 +91,26 @@ struct Gallery {
             middleware: S3FileMiddleware(uploads: uploads, fields: [Self.avatar, Self.documents]) { _, context in context.visitor
             }
         )
-        .post { _, context in
+        .post { request, context in
+            var request = request
+            let body = try await request.collectBody(upTo: 2_097_152)
+            let caption = try FormBody.parse(body, contentType: request.headers[.contentType] ?? "")["caption"] ?? ""
+            guard caption.count <= Self.longestCaption else {
+                return Response.html(
+                    try await form(
+                        visitor: context.visitor,
+                        caption: caption,
+                        keeping: context.uploads,
+                        notice:
+                            "The caption is too long: shorten it to \(Self.longestCaption) characters. Your files are still here."
+                    ),
+                    status: .unprocessableContent
+                )
+            }
             let count = context.uploads.all.count
             guard count > 0 else {
                 return Response.html(
-                    try await form(visitor: context.visitor, notice: "Choose at least one file first."),
+                    try await form(visitor: context.visitor, caption: caption, notice: "Choose at least one file first."),
                     status: .unprocessableContent
                 )
             }

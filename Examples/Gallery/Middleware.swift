@@ -23,7 +23,7 @@ struct VisitorMiddleware: RouterMiddleware {
         next: @concurrent (Request, VisitorContext) async throws -> Response
     ) async throws -> Response {
         var context = context
-        if let known = request.cookies["visitor"]?.value, Self.isValid(known) {
+        if let known = Self.visitor(of: request) {
             context.visitor = known
             return try await next(request, context)
         }
@@ -41,6 +41,11 @@ struct VisitorMiddleware: RouterMiddleware {
             )
         )
         return response
+    }
+
+    /// The name that the browser was given before; `nil` when it was given none.
+    static func visitor(of request: Request) -> String? {
+        request.cookies["visitor"].map(\.value).flatMap { Self.isValid($0) ? $0 : nil }
     }
 
     private static func isValid(_ visitor: String) -> Bool {

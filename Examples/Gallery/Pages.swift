@@ -15,7 +15,7 @@ struct Pages: Sendable {
         ])
     }
 
-    func form(avatar: UploadInput, documents: UploadInput, notice: String?) -> String {
+    func form(avatar: UploadInput, documents: UploadInput, caption: String, notice: String?) -> String {
         struct Model {
             var title = "Upload"
             var stylesheet = UploadPaths.standard.stylesheet
@@ -24,6 +24,7 @@ struct Pages: Sendable {
             var avatarLimit: String
             var documents: String
             var documentsLimit: String
+            var caption: String
             var notice: String?
         }
         return self.render(
@@ -33,6 +34,7 @@ struct Pages: Sendable {
                 documents: documents.html(attributes: ["id": "documents", "aria-describedby": "documents-limit"]),
                 documentsLimit:
                     "Any kind of file: up to \(documents.field.maximumCount), each up to \(documents.field.maximumSize).",
+                caption: caption,
                 notice: notice
             ),
             "form"
@@ -119,6 +121,11 @@ struct Pages: Sendable {
         <label for="documents">Documents</label>
         <p class="limit" id="documents-limit">{{documentsLimit}}</p>
         {{{documents}}}
+        </div>
+        <div class="field">
+        <label for="caption">Caption</label>
+        <p class="limit" id="caption-limit">Optional, up to 80 characters.</p>
+        <input type="text" id="caption" name="caption" value="{{caption}}" aria-describedby="caption-limit">
         </div>
         <div class="actions"><button type="submit" name="action" value="upload">Upload</button></div>
         </form>

@@ -3,6 +3,7 @@ import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
 import NIOCore
+import S3
 @testable import S3File
 import S3FileHummingbird
 import TestEnvironment
@@ -147,7 +148,7 @@ import Testing
                     ("multipart", [("ticket", ticket), ("size", "many")], 400), ("multipart", [("size", "5")], 400),
                     ("multipart", [("ticket", ticket), ("size", "100001")], 413), ("multipart/parts", [("part", "1")], 400),
                     ("multipart/parts", [("upload", token), ("part", "x")], 400), ("multipart/complete", [("upload", "x")], 403),
-                ] {
+                ] as [(String, [(String, String)], Int)] {
                     #expect(try await self.post(client, path, fields).status == status, "\(path) \(fields)")
                 }
                 #expect(try await client.execute(uri: "/s3file/multipart", method: .delete).status == .badRequest)

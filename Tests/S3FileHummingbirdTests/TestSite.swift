@@ -125,6 +125,7 @@ struct TestSite: Sendable {
 /// Runs a test on a site of its own.
 func withSite(
     tmpBucket: String = TestSite.bucket,
+    configure: @escaping @Sendable (inout S3FileConfiguration) -> Void = { _ in },
     _ body: @escaping @Sendable (TestSite) async throws -> Void
 ) async throws {
     try await withMigratedDatabase { client, url in
@@ -141,7 +142,7 @@ func withSite(
             try await withThrowingTaskGroup(of: Void.self) { group in
                 defer { group.cancelAll() }
                 group.addTask { try await server.run() }
-                let configuration = try S3FileConfiguration(
+                var configuration = try S3FileConfiguration(
                     databaseURL: url,
                     bucket: TestSite.bucket,
                     tmpBucket: tmpBucket,
@@ -149,6 +150,7 @@ func withSite(
                     credentials: .keys(accessKeyID: "s3file-dev", secretAccessKey: "s3file-dev-secret-key"),
                     secrets: [TestSite.secret]
                 )
+                configure(&configuration)
                 let uploads = try Uploads(configuration: configuration, logger: .quiet)
                 let connections = try Connections(configuration: configuration, logger: .quiet)
                 group.addTask { try await uploads.run() }

@@ -168,14 +168,14 @@ import Testing
                 #expect(await self.refusal { try await resumable.begin(ticket: ticket, size: size, contentType: type) } == code)
             }
             let (_, token) = try await site.begin(ticket)
-            for forged in ["", ticket, token + "A", "v1." + token.dropFirst(3).reversed()] {
+            for forged in ["", ticket, token + "A", String(token.reversed())] {
                 #expect(await self.refusal { try await site.begin(forged + "x") } == "invalid_ticket")
                 #expect(await self.refusal { try await resumable.parts(token: forged) } == "invalid_ticket")
                 #expect(await self.refusal { try await resumable.urls(of: [1], token: forged) } == "invalid_ticket")
                 #expect(await self.refusal { try await resumable.complete(token: forged) } == "invalid_ticket")
                 #expect(await self.refusal { try await resumable.abort(token: forged) } == "invalid_ticket")
             }
-            for numbers in [[], [0], [3], [1, -1], Array(repeating: 1, count: 101)] {
+            for numbers in [[], [0], [3], [1, -1], Array(repeating: 1, count: 101)] as [[Int]] {
                 #expect(await self.refusal { try await resumable.urls(of: numbers, token: token) } == "malformed_form")
             }
             let late = Date(timeIntervalSinceNow: 13 * 3_600)
