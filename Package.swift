@@ -86,6 +86,7 @@ let package = Package(
         .library(name: "S3File", targets: ["S3File"]),
         .library(name: "S3FileHTTP", targets: ["S3FileHTTP"]),
         .library(name: "S3FileHummingbird", targets: ["S3FileHummingbird"]),
+        .library(name: "S3FileTesting", targets: ["S3FileTesting"]),
         .library(name: "S3FileWorker", targets: ["S3FileWorker"]),
         .executable(name: "s3file", targets: ["S3FileCommand"]),
     ] + (withBenchmarks ? [.executable(name: "queue-benchmark", targets: ["QueueBenchmark"])] : [])
@@ -188,6 +189,12 @@ let package = Package(
             dependencies: ["S3File", "S3FileHTTP", httpTypes, hummingbird, nioCore],
             swiftSettings: swiftSettings
         ),
+        // For the tests of apps: the record and the store in memory.
+        .target(
+            name: "S3FileTesting",
+            dependencies: ["S3", "S3File", asyncHTTPClient, crypto, httpTypes, logging, nioCore, serviceLifecycle],
+            swiftSettings: swiftSettings
+        ),
         .executableTarget(
             name: "S3FileCommand",
             dependencies: [
@@ -266,10 +273,20 @@ let package = Package(
         .testTarget(
             name: "S3FileHummingbirdTests",
             dependencies: [
-                "S3FileHummingbird", "S3File", "S3DevServer", "S3", "Postgres", "TestEnvironment", asyncHTTPClient, crypto,
-                hummingbird,
-                hummingbirdTesting, httpTypes, logging, nioCore, nioHTTP1, serviceLifecycle,
+                "S3FileHummingbird", "S3FileHTTP", "S3FileTesting", "S3File", "S3DevServer", "S3", "Postgres", "TestEnvironment",
+                asyncHTTPClient, crypto, hummingbird, hummingbirdTesting, httpTypes, logging, nioConcurrencyHelpers, nioCore,
+                nioHTTP1,
+                serviceLifecycle,
             ],
+            swiftSettings: swiftSettings
+        ),
+        // Built like a user's own tests: it sees public API only.
+        .testTarget(
+            name: "S3FileTestingTests",
+            dependencies: [
+                "S3File", "S3FileHummingbird", "S3FileTesting", httpTypes, hummingbird, hummingbirdTesting, logging, nioCore,
+            ],
+            packageAccess: false,
             swiftSettings: swiftSettings
         ),
         .testTarget(

@@ -111,7 +111,7 @@ struct Pages: Sendable {
         <h1>Upload your files</h1>
         <p class="lead">Choose a picture, some documents, or both. They travel from your browser straight to the storage, and you can watch them arrive.</p>
         {{#notice}}<p class="notice" role="alert">{{notice}}</p>{{/notice}}
-        <form class="card" method="post" action="/">
+        <form class="card" method="post" action="/" enctype="multipart/form-data">
         <div class="field">
         <label for="avatar">Picture</label>
         <p class="limit" id="avatar-limit">{{avatarLimit}}</p>

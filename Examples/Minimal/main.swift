@@ -18,7 +18,8 @@ UploadRoutes(uploads: uploads).add(to: router)  // script, stylesheet, status AP
 
 router.get("/") { _, _ in
     let input = try await uploads.input(report, subject: nil).html()
-    let page = "<script type=module src=/s3file/s3file.js></script><form method=post>\(input)<button>Send</button></form>"
+    let form = "<form method=post enctype=multipart/form-data>\(input)<button>Send</button></form>"
+    let page = "<script type=module src=/s3file/s3file.js></script>\(form)"
     return Response(status: .ok, headers: [.contentType: "text/html"], body: .init(byteBuffer: .init(string: page)))
 }
 router.group().add(middleware: S3FileMiddleware(uploads: uploads, fields: [report]) { _, _ in nil })

@@ -90,6 +90,34 @@ enum Store: String, CaseIterable, Sendable {
     }
 
     @Test(arguments: Store.available)
+    func `without the script files go in the form, small and large, and come to their place just so`(store: Store) async throws {
+        try await self.withVisitor(on: store) { visitor in
+            let files = [
+                Visitor.File(name: "ünï 100%.txt", bytes: Array("small".utf8)),
+                // In parts.
+                .init(name: "large.bin", bytes: .init(repeating: 7, count: 20_000_001), type: "application/octet-stream"),
+                .init(name: "empty.txt", bytes: []),
+            ]
+            let answer = try await visitor.submitWithoutScript(files, field: "documents")
+            #expect(answer.status == 303, "\(answer.text)")
+            let location = try #require(answer.headers.first(name: "location"))
+            let urls = Visitor.statusURLs(in: try await visitor.get(location).text)
+            #expect(urls.count == files.count)
+            for url in urls {
+                let upload = try await self.end(of: url, visitor)
+                #expect(upload["status"] as? String == "stored", "\(upload)")
+                let file = try #require(files.first { $0.name == upload["filename"] as? String })
+                let stored = try await visitor.get(try #require(upload["url"] as? String))
+                #expect(stored.body == file.bytes, "\(file.name)")
+            }
+            let tooLarge = Visitor.File(name: "x.png", bytes: .init(repeating: 0, count: 20_000_001), type: "image/png")
+            let refused = try await visitor.submitWithoutScript([tooLarge], field: "avatar")
+            #expect((400..<500).contains(refused.status))
+            #expect(refused.text.contains("<strong dir=\"auto\">x.png</strong>"))
+        }
+    }
+
+    @Test(arguments: Store.available)
     func `the same form posted twice is one upload`(store: Store) async throws {
         try await self.withVisitor(on: store) { visitor in
             let input = try #require(try await visitor.inputs()["documents"])

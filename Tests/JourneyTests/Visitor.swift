@@ -122,6 +122,28 @@ struct Visitor: Sendable {
         return try await self.submit(fields, accept: accept)
     }
 
+    /// Posts the form as a browser does where the script does not run: its files are in it.
+    func submitWithoutScript(_ files: [File], field: String, accept: String = "text/html") async throws -> Answer {
+        let boundary = "----journey\(UUID().uuidString)"
+        var body = ByteBuffer()
+        for file in files {
+            body.writeString("--\(boundary)\r\nContent-Disposition: form-data; name=\"\(field)\"; filename=\"\(file.name)\"\r\n")
+            body.writeString("Content-Type: \(file.type)\r\n\r\n")
+            body.writeBytes(file.bytes)
+            body.writeString("\r\n")
+        }
+        body.writeString("--\(boundary)--\r\n")
+        return try await Self.send(
+            "POST",
+            self.address + "/",
+            headers: [
+                "Content-Type": "multipart/form-data; boundary=\(boundary)", "Cookie": self.cookie, "Accept": accept,
+                "Origin": self.address,
+            ],
+            body: body
+        )
+    }
+
     /// The status URLs that a page polls.
     static func statusURLs(in page: String) -> [String] {
         page.matches(of: /<s3file-status src="([^"]*)"/).map { Self.unescaped(String($0.1)) }

@@ -86,13 +86,20 @@ struct TestSite: Sendable {
         mode: S3FileMiddleware<TestContext>.Mode = .held,
         fields: [UploadField] = [Self.avatar, Self.documents],
         limits: FormBody.Limits = .init(),
+        withoutScript: S3FileMiddleware<TestContext>.WithoutScript = .streamed,
         handler: @escaping @Sendable (Request, TestContext) async throws -> Response = { _, context in Self.list(context) }
     ) -> some ApplicationProtocol {
         let router = Router(context: TestContext.self)
         UploadRoutes(uploads: self.uploads).add(to: router)
         router.group()
             .add(
-                middleware: S3FileMiddleware(uploads: self.uploads, fields: fields, mode: mode, limits: limits) { request, _ in
+                middleware: S3FileMiddleware(
+                    uploads: self.uploads,
+                    fields: fields,
+                    mode: mode,
+                    limits: limits,
+                    withoutScript: withoutScript
+                ) { request, _ in
                     request.headers[Self.user] ?? "ada"
                 }
             )

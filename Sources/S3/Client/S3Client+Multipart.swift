@@ -18,6 +18,11 @@ package struct S3CompletedUpload: Sendable, Hashable {
     /// Nil where the store leaves it out, as Ceph 16 does: ask with ``S3Client/headObject(bucket:key:versionID:)``.
     package var etag: String?
     package var versionID: String?
+
+    package init(etag: String?, versionID: String? = nil) {
+        self.etag = etag
+        self.versionID = versionID
+    }
 }
 
 extension S3Client {

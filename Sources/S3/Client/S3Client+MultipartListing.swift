@@ -10,6 +10,11 @@ import NIOHTTP1
 package struct S3ListedPart: Sendable, Hashable {
     package var part: S3Part
     package var size: Int64
+
+    package init(part: S3Part, size: Int64) {
+        self.part = part
+        self.size = size
+    }
 }
 
 /// A multipart upload that is neither complete nor given up: its parts cost money.
@@ -17,6 +22,12 @@ package struct S3ListedUpload: Sendable, Hashable {
     package var key: String
     package var uploadID: String
     package var initiated: Date
+
+    package init(key: String, uploadID: String, initiated: Date) {
+        self.key = key
+        self.uploadID = uploadID
+        self.initiated = initiated
+    }
 }
 
 /// A page of a bucket's multipart uploads, in the order of their keys.
@@ -28,6 +39,11 @@ package struct S3UploadListing: Sendable {
     package struct Marker: Sendable, Hashable {
         package var key: String
         package var uploadID: String
+    }
+
+    package init(uploads: [S3ListedUpload], next: Marker?) {
+        self.uploads = uploads
+        self.next = next
     }
 }
 

@@ -6,6 +6,11 @@ import NIOHTTP1
 package struct S3PutResult: Sendable, Hashable {
     package var etag: String
     package var versionID: String?
+
+    package init(etag: String, versionID: String? = nil) {
+        self.etag = etag
+        self.versionID = versionID
+    }
 }
 
 extension S3Client {

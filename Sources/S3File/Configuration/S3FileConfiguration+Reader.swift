@@ -18,6 +18,7 @@ extension S3FileConfiguration {
     /// - `s3file.location` (S3FILE_LOCATION), `s3file.tmpPath` (S3FILE_TMP_PATH, default tmp/s3file)
     /// - `s3file.ticketHours` (S3FILE_TICKET_HOURS, default 12), `s3file.expiryHours` (S3FILE_EXPIRY_HOURS, default 24)
     /// - `s3file.policyMinutes` (S3FILE_POLICY_MINUTES, default 60)
+    /// - `s3file.streamedForms` (S3FILE_STREAMED_FORMS, default 16)
     /// - `s3file.workerConcurrency` (S3FILE_WORKER_CONCURRENCY, default 16), `s3file.workerQueues` (S3FILE_WORKER_QUEUES, by comma, default all)
     /// - `s3file.listenUrl` (S3FILE_LISTEN_URL, secret, default that of the database)
     /// - `s3file.retentionStoredDays` (S3FILE_RETENTION_STORED_DAYS, default for ever), `s3file.retentionUnstoredDays`
@@ -96,10 +97,10 @@ extension S3FileConfiguration {
             throw ConfigurationError("S3FILE_ENVIRONMENT is \"\(environmentName)\": set it to development or production")
         }
         let secretText = optional("s3file.secret", isSecret: true) ?? (environment == .development ? Self.developmentSecret : "")
-        let concurrencyKey: ConfigKey = "s3file.workerConcurrency"
-        let concurrencyText = optional(concurrencyKey) ?? reader.int(forKey: concurrencyKey).map { String($0) } ?? "16"
-        guard let concurrency = Int(concurrencyText) else {
-            throw ConfigurationError("S3FILE_WORKER_CONCURRENCY must be a whole number")
+        func count(_ key: ConfigKey, _ name: String, default fallback: Int) throws -> Int {
+            guard let text = optional(key) ?? reader.int(forKey: key).map({ String($0) }) else { return fallback }
+            guard let count = Int(text) else { throw ConfigurationError("\(name) must be a whole number") }
+            return count
         }
         let usual = Retention()
         try self.init(
@@ -124,7 +125,8 @@ extension S3FileConfiguration {
             ticketLifetime: hours("s3file.ticketHours", "S3FILE_TICKET_HOURS", default: 12),
             policyLifetime: minutes("s3file.policyMinutes", "S3FILE_POLICY_MINUTES", default: 60),
             expiry: hours("s3file.expiryHours", "S3FILE_EXPIRY_HOURS", default: 24),
-            workerConcurrency: concurrency,
+            streamedForms: count("s3file.streamedForms", "S3FILE_STREAMED_FORMS", default: 16),
+            workerConcurrency: count("s3file.workerConcurrency", "S3FILE_WORKER_CONCURRENCY", default: 16),
             workerQueues: optional("s3file.workerQueues").map(Self.queueNames),
             listenURL: optional("s3file.listenUrl", isSecret: true),
             retention: Retention(

@@ -41,6 +41,8 @@ public struct S3FileConfiguration: Sendable {
     public var policyLifetime: Duration
     /// How old a tmp object must be before the sweep takes it. At least an hour longer than ``ticketLifetime``.
     public var expiry: Duration
+    /// How many forms may bring their files through one web process at a time, 0 to 10,000; each takes 16 MiB, or a little more above 8 GB.
+    public var streamedForms: Int
     /// How many uploads one worker process moves at a time.
     public var workerConcurrency: Int
     /// The queues that a worker process serves; `nil` for all.
@@ -96,6 +98,7 @@ public struct S3FileConfiguration: Sendable {
         ticketLifetime: Duration = .seconds(12 * 3600),
         policyLifetime: Duration = .seconds(3600),
         expiry: Duration = .seconds(24 * 3600),
+        streamedForms: Int = 16,
         workerConcurrency: Int = 16,
         workerQueues: [String]? = nil,
         listenURL: String? = nil,
@@ -117,6 +120,7 @@ public struct S3FileConfiguration: Sendable {
         self.ticketLifetime = ticketLifetime
         self.policyLifetime = policyLifetime
         self.expiry = expiry
+        self.streamedForms = streamedForms
         self.workerConcurrency = workerConcurrency
         self.workerQueues = workerQueues
         self.listenURL = listenURL
@@ -167,6 +171,9 @@ public struct S3FileConfiguration: Sendable {
             throw ConfigurationError(
                 "S3FILE_EXPIRY_HOURS must be at least an hour longer than S3FILE_TICKET_HOURS, or the sweep could take files of open forms"
             )
+        }
+        guard (0...10_000).contains(self.streamedForms) else {
+            throw ConfigurationError("S3FILE_STREAMED_FORMS must lie between 0 and 10000")
         }
         guard (1...1_000).contains(self.workerConcurrency) else {
             throw ConfigurationError("S3FILE_WORKER_CONCURRENCY must lie between 1 and 1000")

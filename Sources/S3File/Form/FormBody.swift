@@ -7,17 +7,29 @@ public import NIOCore
 public struct FormBody: Sendable {
     /// What a form may cost to read.
     public struct Limits: Hashable, Sendable {
-        /// Size of the whole body.
+        /// Size of the whole body, files apart.
         public var bytes: Int
         /// Number of fields.
         public var fields: Int
         /// Size of a field's name.
         public var nameBytes: Int
+        /// For how long nothing of it may come.
+        public var silence: Duration
+        /// How fast it must come on the whole, in bytes a second, after the first ``silence``. The time that S3 takes for files does not count.
+        public var bytesPerSecond: Int
 
-        public init(bytes: Int = 2_097_152, fields: Int = 1_000, nameBytes: Int = 1_024) {
+        public init(
+            bytes: Int = 2_097_152,
+            fields: Int = 1_000,
+            nameBytes: Int = 1_024,
+            silence: Duration = .seconds(30),
+            bytesPerSecond: Int = 1_024
+        ) {
             self.bytes = bytes
             self.fields = fields
             self.nameBytes = nameBytes
+            self.silence = silence
+            self.bytesPerSecond = bytesPerSecond
         }
     }
 
@@ -159,7 +171,7 @@ public struct FormBody: Sendable {
                 }
             }
         } catch let error as MultipartError {
-            throw FormBodyError(code: error.code == .tooLarge ? .tooLarge : .malformed, message: error.message)
+            throw FormBodyError(error)
         } catch let error as FormBodyError {
             throw error
         } catch {
@@ -181,7 +193,7 @@ public struct FormBody: Sendable {
         try self.append(part.name, text, limits: limits)
     }
 
-    private mutating func append(_ name: String, _ value: String, limits: Limits) throws(FormBodyError) {
+    package mutating func append(_ name: String, _ value: String, limits: Limits) throws(FormBodyError) {
         guard self.fields.count < limits.fields else {
             throw .tooLarge("The form has more than \(limits.fields) fields.")
         }
@@ -235,6 +247,10 @@ public struct FormBodyError: Error, Hashable, Sendable, CustomStringConvertible 
     public init(code: Code, message: String) {
         self.code = code
         self.message = message
+    }
+
+    package init(_ error: MultipartError) {
+        self.init(code: error.code == .tooLarge ? .tooLarge : .malformed, message: error.message)
     }
 
     static func malformed(_ message: String) -> Self {

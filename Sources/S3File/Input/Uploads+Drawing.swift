@@ -142,7 +142,7 @@ extension Uploads {
         return ticket
     }
 
-    private func newTicket(for field: UploadField, subject: String?, now: Date) -> Ticket {
+    func newTicket(for field: UploadField, subject: String?, now: Date) -> Ticket {
         Ticket(
             folder: self.configuration.tmpPrefix + "/" + Base64URL.random(),
             field: field.name,

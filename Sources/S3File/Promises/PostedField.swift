@@ -18,64 +18,73 @@ package struct PostedField: Sendable {
     static let maximumFilenameBytes = 1_024
 
     /// Picks the posted fields out of a form. Undeclared names in `s3file` are refused, not skipped.
+    ///
+    /// - Throws: ``UploadError`` that tells of every field with something wrong.
     package static func read(_ form: FormBody, fields: [UploadField]) throws(UploadError) -> [PostedField] {
-        let declared = Dictionary(fields.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-        for name in form.values(named: "s3file") where declared[name] == nil {
-            throw UploadError(
-                .unknownField,
-                field: String(name.prefix(64)),
-                message:
-                    "This form has a file field that the page it was sent to does not know. Go back, reload the page and send it again."
-            )
-        }
+        let declared = Set(fields.map(\.name))
         let present = Set(form.values(named: "s3file"))
+        if let name = form.values(named: "s3file").first(where: { !declared.contains($0) }) {
+            throw Self.unknown(field: name)
+        }
         var posted: [PostedField] = []
+        var errors: [UploadError] = []
         for field in fields {
-            let kept = form.values(named: field.name + "-s3f-kept")
-            // Without the script no input says that it is there, but a ticked checkbox does.
-            guard present.contains(field.name) || !kept.isEmpty else {
-                if field.required { throw Self.missing(field) }
-                continue
+            do throws(UploadError) {
+                if let entry = try Self.read(form, field: field, isPresent: present.contains(field.name)) {
+                    posted.append(entry)
+                }
+            } catch {
+                errors.append(error)
             }
-            let keys = present.contains(field.name) ? form.values(named: field.name) : []
-            let count = keys.count + kept.count
-            if count == 0 && field.required { throw Self.missing(field) }
-            guard count <= field.maximumCount else {
-                throw UploadError(
-                    .tooManyFiles,
-                    field: field.name,
-                    message:
-                        "Too many files: \(count) were chosen, and at most \(field.maximumCount) can be sent. Remove some and send the form again."
-                )
-            }
-            let names = form.values(named: field.name + "-s3f-name")
-            guard names.isEmpty || names.count == keys.count else {
-                throw UploadError(
-                    .malformedForm,
-                    field: field.name,
-                    message:
-                        "The form names \(names.count) files and brings \(keys.count). Go back, reload the page and send it again."
-                )
-            }
-            var files: [File] = []
-            for (index, key) in keys.enumerated() {
-                files.append(
-                    File(
-                        key: key,
-                        filename: try Self.filename(names.isEmpty ? Self.lastPart(of: key) : names[index], field: field)
-                    )
-                )
-            }
-            posted.append(
-                PostedField(
-                    field: field,
-                    tickets: form.values(named: field.name + "-s3f-signature"),
-                    files: files,
-                    kept: kept
-                )
+        }
+        if let error = UploadError(all: errors) { throw error }
+        return posted
+    }
+
+    private static func read(_ form: FormBody, field: UploadField, isPresent: Bool) throws(UploadError) -> PostedField? {
+        let kept = form.values(named: field.name + "-s3f-kept")
+        // Without the script no input says that it is there, but a ticked checkbox does.
+        guard isPresent || !kept.isEmpty else {
+            if field.required { throw Self.missing(field) }
+            return nil
+        }
+        let keys = isPresent ? form.values(named: field.name) : []
+        let count = keys.count + kept.count
+        if count == 0 && field.required { throw Self.missing(field) }
+        guard count <= field.maximumCount else {
+            throw UploadError(
+                .tooManyFiles,
+                field: field.name,
+                message:
+                    "Too many files: \(count) were chosen, and at most \(field.maximumCount) can be sent. Remove some and send the form again."
             )
         }
-        return posted
+        let names = form.values(named: field.name + "-s3f-name")
+        guard names.isEmpty || names.count == keys.count else {
+            throw UploadError(
+                .malformedForm,
+                field: field.name,
+                message:
+                    "The form names \(names.count) files and brings \(keys.count). Go back, reload the page and send it again."
+            )
+        }
+        var files: [File] = []
+        for (index, key) in keys.enumerated() {
+            let filename = names.isEmpty ? Self.lastPart(of: key) : names[index]
+            try Self.check(filename: filename, field: field)
+            files.append(File(key: key, filename: filename))
+        }
+        return PostedField(field: field, tickets: form.values(named: field.name + "-s3f-signature"), files: files, kept: kept)
+    }
+
+    /// A file field that the form's route does not declare.
+    package static func unknown(field name: String) -> UploadError {
+        UploadError(
+            .unknownField,
+            field: String(name.prefix(64)),
+            message:
+                "This form has a file field that the page it was sent to does not know. Go back, reload the page and send it again."
+        )
     }
 
     private static func missing(_ field: UploadField) -> UploadError {
@@ -86,9 +95,9 @@ package struct PostedField: Sendable {
         key.split(separator: "/").last.map(String.init) ?? ""
     }
 
-    private static func filename(_ name: String, field: UploadField) throws(UploadError) -> String {
-        guard (1...Self.maximumFilenameBytes).contains(name.utf8.count),
-            !name.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })
+    package static func check(filename: String, field: UploadField) throws(UploadError) {
+        guard (1...Self.maximumFilenameBytes).contains(filename.utf8.count),
+            !filename.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })
         else {
             throw UploadError(
                 .malformedForm,
@@ -97,6 +106,5 @@ package struct PostedField: Sendable {
                     "A file's name is empty, longer than \(Self.maximumFilenameBytes) bytes, or has control characters. Rename the file and choose it again."
             )
         }
-        return name
     }
 }

@@ -31,6 +31,8 @@ public struct UploadPromise: Sendable, Identifiable, Equatable {
     public let requestedKey: String
     /// How it shall be stored, when the field says so.
     public let storage: StorageSettings?
+    /// See ``body``.
+    package var source = ByteSource(storage: nil)
 
     package init(
         id: UUID,

@@ -26,66 +26,73 @@ package struct Verification: Sendable {
         existing: @escaping @Sendable (_ tmpKey: String) async throws -> UploadPromise?
     ) async throws(UploadError) -> [String: [UploadPromise]] {
         var posted: [PostedField] = []
+        var errors: [UploadError] = []
         for entry in try PostedField.read(form, fields: fields) {
-            posted.append(try self.checked(entry, subject: subject, now: now))
+            do throws(UploadError) {
+                posted.append(try self.checked(entry, subject: subject, now: now))
+            } catch {
+                errors.append(error)
+            }
         }
+        if let error = UploadError(all: errors) { throw error }
         var result: [String: [UploadPromise]] = [:]
         var count = 0
         for entry in posted {
-            result[entry.field.name] = try await self.promises(
-                of: entry,
-                after: count,
-                subject: subject,
-                now: now,
-                existing: existing
-            )
+            let outcomes = await self.promises(of: entry, after: count, subject: subject, now: now, existing: existing)
+            result[entry.field.name] = outcomes.compactMap { try? $0.get() }
+            for case .failure(let error) in outcomes { errors.append(error) }
             count += entry.files.count
         }
+        if let error = UploadError(all: errors) { throw error }
         return result
     }
 
+    /// What became of each file, in the order of the form: people want to know of all that is wrong at once.
     private func promises(
         of posted: PostedField,
         after count: Int,
         subject: String?,
         now: Date,
         existing: @escaping @Sendable (String) async throws -> UploadPromise?
-    ) async throws(UploadError) -> [UploadPromise] {
-        do {
-            return try await withThrowingTaskGroup(of: (Int, UploadPromise).self) { group in
-                var promises = [UploadPromise?](repeating: nil, count: posted.files.count)
-                var next = 0
-                while next < min(self.concurrentHeads, posted.files.count) {
+    ) async -> [Result<UploadPromise, UploadError>] {
+        await withTaskGroup(of: (Int, Result<UploadPromise, UploadError>).self) { group in
+            var outcomes = [Result<UploadPromise, UploadError>?](repeating: nil, count: posted.files.count)
+            var next = 0
+            while next < posted.files.count || !group.isEmpty {
+                if next < posted.files.count, next < self.concurrentHeads {
                     let index = next
-                    group.addTask {
-                        (index, try await self.promise(posted.files[index], count + index, posted.field, subject, now, existing))
-                    }
                     next += 1
+                    group.addTask { (index, await self.outcome(of: posted, index, count, subject, now, existing)) }
+                    continue
                 }
-                while let (index, promise) = try await group.next() {
-                    promises[index] = promise
-                    if next < posted.files.count {
-                        let index = next
-                        group.addTask {
-                            (
-                                index,
-                                try await self.promise(posted.files[index], count + index, posted.field, subject, now, existing)
-                            )
-                        }
-                        next += 1
-                    }
+                guard let (index, outcome) = await group.next() else { break }
+                outcomes[index] = outcome
+                if next < posted.files.count {
+                    let index = next
+                    next += 1
+                    group.addTask { (index, await self.outcome(of: posted, index, count, subject, now, existing)) }
                 }
-                return promises.compactMap(\.self)
             }
+            return outcomes.compactMap(\.self)
+        }
+    }
+
+    private func outcome(
+        of posted: PostedField,
+        _ index: Int,
+        _ count: Int,
+        _ subject: String?,
+        _ now: Date,
+        _ existing: @Sendable (String) async throws -> UploadPromise?
+    ) async -> Result<UploadPromise, UploadError> {
+        do {
+            var promise = try await self.promise(posted.files[index], count + index, posted.field, subject, now, existing)
+            promise.source = ByteSource(storage: self.storage)
+            return .success(promise)
         } catch let error as UploadError {
-            throw error
+            return .failure(error)
         } catch {
-            throw UploadError(
-                .storageUnavailable,
-                field: posted.field.name,
-                message: "The file could not be checked just now. Send the form again in a moment.",
-                underlying: error
-            )
+            return .failure(UploadError(reading: error, field: posted.field.name, filename: posted.files[index].filename))
         }
     }
 
@@ -97,8 +104,8 @@ package struct Verification: Sendable {
         _ now: Date,
         _ existing: @Sendable (String) async throws -> UploadPromise?
     ) async throws -> UploadPromise {
-        func refusal(_ code: UploadError.Code, _ message: String, _ underlying: (any Error)? = nil) -> UploadError {
-            UploadError(code, field: field.name, filename: file.filename, message: message, underlying: underlying)
+        func refusal(_ code: UploadError.Code, _ message: String) -> UploadError {
+            UploadError(code, field: field.name, filename: file.filename, message: message)
         }
         let head: S3ObjectHead
         let bytes: [UInt8]
@@ -107,18 +114,6 @@ package struct Verification: Sendable {
         } catch let error as S3Error where error.code == .noSuchKey {
             if let promise = try await existing(file.key) { return promise }
             throw refusal(.missingObject, "\"\(file.filename)\" did not arrive. Choose it again and send the form.")
-        } catch let error as S3Error where error.status == 403 || error.code == .noSuchBucket {
-            throw refusal(
-                .storageRefused,
-                "The server may not read its own storage. The administrator must check its settings.",
-                error
-            )
-        } catch {
-            throw refusal(
-                .storageUnavailable,
-                "\"\(file.filename)\" could not be checked just now. Send the form again in a moment.",
-                error
-            )
         }
         guard file.size == nil || file.size == head.size else {
             throw refusal(
@@ -126,20 +121,12 @@ package struct Verification: Sendable {
                 "\"\(file.filename)\" was replaced after it had been sent. Reload the page, choose it again and send the form."
             )
         }
-        guard head.size <= field.maximumSize.bytes else {
-            throw refusal(
-                .tooLarge,
-                "\"\(file.filename)\" is too large: \(ByteCount(bytes: head.size)), and the limit is \(field.maximumSize). Choose a smaller file."
-            )
-        }
-        let declared = head.contentType ?? "application/octet-stream"
-        let contentType = ContentType.told(by: bytes, declared: declared)
-        guard declared.utf8.count <= 255, field.accepts(contentType: contentType, bytes: bytes, filename: file.filename) else {
-            throw refusal(
-                .wrongType,
-                "\"\(file.filename)\" is not of an accepted type (\(field.acceptAttribute)). Choose another file."
-            )
-        }
+        try field.check(size: head.size, filename: file.filename)
+        let contentType = try field.contentType(
+            declared: head.contentType ?? "application/octet-stream",
+            bytes: bytes,
+            filename: file.filename
+        )
         let id = UUID.version7(now: now, position: position)
         let context = UploadTo.Context(id: id, field: field.name, owner: subject, filename: file.filename, date: now)
         let folder = [self.location, field.uploadTo.folder(for: context)].filter { !$0.isEmpty }.joined(separator: "/")

@@ -36,7 +36,7 @@ extension UploadQueue {
         let now = try rows[0]["now", Date.self]
         return try zip(promises, enqueued).map { promise, entry in
             if entry.isNew {
-                return Upload(enqueued: promise, id: entry.id, key: entry.key, maxAttempts: placement.maxAttempts, at: now)
+                return Upload(enqueued: promise, id: entry.id, key: entry.key, maxAttempts: Int(placement.maxAttempts), at: now)
             }
             guard let upload = known[entry.id] else {
                 throw PostgresError(.decoding, "An upload vanished while it was enqueued again.")

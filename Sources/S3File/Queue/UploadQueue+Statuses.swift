@@ -91,9 +91,9 @@ extension Upload {
     }
 
     /// As the record has it that was just made of this promise.
-    init(enqueued promise: UploadPromise, id: UUID, key: String, maxAttempts: Int16, at now: Date) {
+    package init(enqueued promise: UploadPromise, id: UUID? = nil, key: String, maxAttempts: Int, at now: Date = Date()) {
         self.init(
-            id: id,
+            id: id ?? promise.id,
             status: .queued,
             field: promise.field,
             owner: promise.owner,
@@ -103,7 +103,7 @@ extension Upload {
             bucket: promise.bucket,
             key: key,
             attempt: 0,
-            maxAttempts: Int(maxAttempts),
+            maxAttempts: maxAttempts,
             progress: Progress(copied: 0, total: promise.size),
             error: nil,
             createdAt: now,

@@ -17,6 +17,12 @@ public struct Upload: Sendable, Identifiable, Equatable {
         public var message: String
         /// Whether another attempt may help.
         public var retryable: Bool
+
+        public init(code: String, message: String, retryable: Bool) {
+            self.code = code
+            self.message = message
+            self.retryable = retryable
+        }
     }
 
     /// A UUIDv7.

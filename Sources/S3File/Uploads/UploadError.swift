@@ -44,6 +44,8 @@ public struct UploadError: Error, Sendable, CustomStringConvertible {
         public static let storageUnavailable = Code("storage_unavailable")
         /// The record cannot be written.
         public static let databaseUnavailable = Code("database_unavailable")
+        /// As many forms as this process takes bring their files through it already.
+        public static let busy = Code("busy")
         /// The destination that the app computed is not a valid key.
         public static let invalidDestination = Code("invalid_destination")
     }
@@ -58,6 +60,8 @@ public struct UploadError: Error, Sendable, CustomStringConvertible {
     public var message: String
     /// For the log: what lies underneath. Never shown to a browser.
     public var underlying: (any Error)?
+    /// What is wrong with further fields and files of the same form, in its order.
+    public var others: [UploadError] = []
 
     public init(_ code: Code, field: String? = nil, filename: String? = nil, message: String, underlying: (any Error)? = nil) {
         self.code = code
@@ -67,9 +71,26 @@ public struct UploadError: Error, Sendable, CustomStringConvertible {
         self.underlying = underlying
     }
 
-    /// The HTTP status that answers it.
+    /// One for all that is wrong with a form; nil when there is nothing.
+    package init?(all errors: [UploadError]) {
+        guard var first = errors.first else { return nil }
+        first.others = Array(errors.dropFirst())
+        self = first
+    }
+
+    /// The HTTP status that answers it: of several that differ, the gravest of the server's own, or else 422.
     public var status: Int {
-        switch self.code {
+        let statuses = Set([self.code.status] + self.others.map(\.code.status))
+        guard statuses.count > 1 else { return self.code.status }
+        return statuses.filter { $0 >= 500 }.max() ?? 422
+    }
+
+    public var description: String { "\(self.code): \(self.message)" }
+}
+
+extension UploadError.Code {
+    fileprivate var status: Int {
+        switch self {
         case .unknownField, .malformedForm: 400
         case .invalidTicket, .invalidKey, .claimedByAnother: 403
         case .replaced, .incompleteUpload: 409
@@ -77,12 +98,10 @@ public struct UploadError: Error, Sendable, CustomStringConvertible {
         case .formTooLarge, .tooLarge: 413
         case .wrongType: 415
         case .tooManyUploads: 429
-        case .storageUnavailable, .databaseUnavailable: 503
+        case .storageUnavailable, .databaseUnavailable, .busy: 503
         case .storageRefused: 502
         case .invalidDestination: 500
         default: 422
         }
     }
-
-    public var description: String { "\(self.code): \(self.message)" }
 }

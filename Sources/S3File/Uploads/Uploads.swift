@@ -25,6 +25,8 @@ public final class Uploads: Service {
     /// S3, or what stands in for it.
     let storage: any UploadStorage
     let keys: SigningKeys
+    /// For forms that bring their files themselves.
+    package let streamSlots: StreamSlots
     private let statusTokens: StatusToken
     private let wakeUp: WakeUp
     private let logger: Logger
@@ -52,6 +54,7 @@ public final class Uploads: Service {
         self.paths = paths
         self.keys = try SigningKeys(secrets: configuration.secrets)
         self.statusTokens = StatusToken(keys: self.keys)
+        self.streamSlots = StreamSlots(limit: configuration.streamedForms)
         self.backend = backend
         self.record = backend.record
         self.storage = backend.storage
@@ -109,6 +112,18 @@ public final class Uploads: Service {
 
     /// Enqueues promises, all or none, in one round trip. Safe to repeat: the same promise returns the same upload.
     ///
+    /// There are three ways, and none of them loses a file that somebody was told of:
+    /// - The middleware does it before the handler, with a `hold`, releases it when the handler answers below 400, and cancels it otherwise.
+    ///   That is its default.
+    /// - In manual mode the handler calls this. What it does not enqueue is no upload, and is swept away after a day.
+    /// - The handler enqueues in a transaction of its own, on any connection, by SQL: the file is stored if and only if that commits.
+    ///   ```sql
+    ///   insert into report (title, key) select $1, final_key from s3file.enqueue(
+    ///       bucket => $2, tmp_key => $3, etag => $4, size => $5, key => $6, content_type => $7, filename => $8,
+    ///       field => $9, owner => $10, upload_id => $11, version_id => $12, tmp_bucket => $13);
+    ///   ```
+    ///   with the members of ``UploadPromise`` that are named so, `requestedKey` as `key`; ``Upload/key`` is then `final_key`.
+    ///
     /// - Parameters:
     ///   - hold: how long workers leave it alone unless ``release(_:)`` comes first. If the process dies in between, the hold runs out and the
     ///     file is stored rather than lost.
@@ -124,6 +139,8 @@ public final class Uploads: Service {
         let uploads: [Upload]
         do {
             uploads = try await self.record.enqueue(promises, hold: hold, metadata: metadata, placement: placement)
+        } catch let error as UploadError {
+            throw error
         } catch {
             throw UploadError(enqueuing: promises, error)
         }

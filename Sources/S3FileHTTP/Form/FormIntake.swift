@@ -3,6 +3,12 @@ public import Logging
 public import NIOCore
 public import S3File
 
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
 /// Takes what a form brought, before the handler runs, and ends it by what the handler answered: the middleware without a framework.
 ///
 /// An adapter calls ``take(_:body:subject:logger:)``, hands ``TakenForm/body`` and ``TakenForm/uploads`` to the handler, and then says by
@@ -24,6 +30,17 @@ public struct FormIntake: Sendable {
         public static var manual: Mode { Mode(hold: nil) }
     }
 
+    /// What becomes of a form that brings its files itself: browsers post `multipart/form-data` so where the page's script does not run.
+    public struct WithoutScript: Sendable, Hashable {
+        let isStreamed: Bool
+
+        /// The files are streamed to S3 through this process, in constant memory and under the same limits, and become the same uploads. At
+        /// most `S3FILE_STREAMED_FORMS` forms do so at a time.
+        public static var streamed: WithoutScript { WithoutScript(isStreamed: true) }
+        /// It is refused, with the request to switch JavaScript on.
+        public static var refused: WithoutScript { WithoutScript(isStreamed: false) }
+    }
+
     /// What became of a request.
     public enum Outcome: Sendable {
         /// It is none of ours: the handler gets it as it came, and its body is not read.
@@ -38,17 +55,26 @@ public struct FormIntake: Sendable {
     private let fields: [UploadField]
     private let mode: Mode
     private let limits: FormBody.Limits
+    private let withoutScript: WithoutScript
 
     /// - Parameters:
     ///   - uploads: The uploads of the app.
     ///   - fields: The fields of the form. A form that brings another is refused.
     ///   - mode: When a verified file becomes a job.
-    ///   - limits: What the form may cost; its files do not count, as they are in S3.
-    public init(uploads: Uploads, fields: [UploadField], mode: Mode = .held, limits: FormBody.Limits = FormBody.Limits()) {
+    ///   - limits: What the form may cost; its files do not count, as they are in S3, or on their way there.
+    ///   - withoutScript: What becomes of a form that brings its files itself.
+    public init(
+        uploads: Uploads,
+        fields: [UploadField],
+        mode: Mode = .held,
+        limits: FormBody.Limits = FormBody.Limits(),
+        withoutScript: WithoutScript = .streamed
+    ) {
         self.uploads = uploads
         self.fields = fields
         self.mode = mode
         self.limits = limits
+        self.withoutScript = withoutScript
     }
 
     /// Reads and verifies a form, and enqueues its files as ``Mode`` says.
@@ -56,51 +82,71 @@ public struct FormIntake: Sendable {
     /// - Parameters:
     ///   - request: Its head.
     ///   - body: Read once, and only if the request is a form.
-    ///   - subject: The user or session the page was drawn for; asked for only if the request is a form.
+    ///   - subject: The user or session the page was drawn for; asked for only if the request is a form, and before its body is read.
     ///   - logger: That of the request.
     /// - Throws: What `subject` or `body` throws.
-    public func take(
+    public func take<Body: AsyncSequence & Sendable>(
         _ request: HTTPRequest,
-        body: some AsyncSequence<ByteBuffer, any Error> & Sendable,
+        body: Body,
         subject: () async throws -> String?,
         logger: Logger
-    ) async throws -> Outcome {
+    ) async throws -> Outcome where Body.Element == ByteBuffer, Body.AsyncIterator: SendableMetatype {
         guard [.post, .put, .patch].contains(request.method),
             let contentType = request.headerFields[.contentType], FormBody.canParse(contentType: contentType)
         else {
             return .notAForm
         }
         do {
-            let body = try await self.collect(body, of: request)
-            let form = try FormBody.parse(body, contentType: contentType, limits: self.limits)
-            try self.refuseFilesWithoutScript(form)
-            return .taken(try await self.take(form, body, subject: try await subject()))
-        } catch let error as UploadError {
-            logger.info(
-                "Refused the files of a form",
-                metadata: [
-                    "s3file.error": "\(error.code)", "s3file.field": "\(error.field ?? "")",
-                    "s3file.underlying": "\(error.underlying.map { "\($0)" } ?? "")",
-                ]
-            )
-            return .refused(Problem(error).answer(to: request))
-        } catch let error as FormBodyError {
-            return .refused(Problem(error).answer(to: request))
-        } catch let problem as Problem {
-            return .refused(problem.answer(to: request))
+            let subject = try await subject()
+            return .taken(try await self.take(try await self.read(body, of: request, contentType, subject), subject: subject))
+        } catch {
+            guard let problem = Problem(refusing: error) else { throw error }
+            return .refused(self.refusal(problem, request, logger))
         }
     }
 
-    private func take(_ form: FormBody, _ body: ByteBuffer, subject: String?) async throws -> TakenForm {
-        let promises = try await self.uploads.verify(form, fields: self.fields, subject: subject)
+    /// The answer to a form that the handler refuses by throwing an ``UploadError``, as `Uploads.enqueue` does.
+    public func refusal(_ error: UploadError, to request: HTTPRequest, logger: Logger) -> HTTPAnswer {
+        self.refusal(Problem(error), request, logger)
+    }
+
+    private func refusal(_ problem: Problem, _ request: HTTPRequest, _ logger: Logger) -> HTTPAnswer {
+        var problem = problem
+        let instance = "urn:uuid:\(UUID.version7().uuidString.lowercased())"
+        problem.instance = instance
+        logger.info(
+            "Refused the files of a form",
+            metadata: [
+                "s3file.error": "\(problem.code)", "s3file.field": "\(problem.field ?? "")", "s3file.instance": "\(instance)",
+                "s3file.underlying": "\(problem.underlying.map { "\($0)" } ?? "")",
+            ]
+        )
+        return problem.answer(to: request)
+    }
+
+    private func take(_ read: ReadForm, subject: String?) async throws -> TakenForm {
+        let promises: [String: [UploadPromise]]
+        do {
+            promises = try await self.uploads.verify(read.form, fields: self.fields, subject: subject)
+        } catch {
+            await self.uploads.discard(read.storedKeys)
+            throw error
+        }
         // By field as declared, so that the order does not hang on a dictionary.
         let ordered = self.fields.flatMap { promises[$0.name] ?? [] }
         guard let hold = self.mode.hold, !ordered.isEmpty else {
-            return TakenForm(body: body, uploads: FormUploads(promises: promises, uploads: []), held: [])
+            return TakenForm(body: read.body, uploads: FormUploads(form: read.form, promises: promises, uploads: []), held: [])
         }
+        // From here on the files may be on record, whatever this throws: they are for the sweep then.
         let enqueued = try await self.uploads.enqueue(ordered, hold: hold)
-        let uploads = enqueued.map { FormUpload(upload: $0, statusToken: self.uploads.statusToken(for: $0.id)) }
-        return TakenForm(body: body, uploads: FormUploads(promises: promises, uploads: uploads), held: enqueued)
+        let uploads = zip(enqueued, ordered).map { upload, promise in
+            FormUpload(upload: upload, statusToken: self.uploads.statusToken(for: upload.id), promise: promise)
+        }
+        return TakenForm(
+            body: read.body,
+            uploads: FormUploads(form: read.form, promises: promises, uploads: uploads),
+            held: enqueued
+        )
     }
 
     /// Releases what was held when the handler answered below 400, and cancels it otherwise.
@@ -139,25 +185,58 @@ public struct FormIntake: Sendable {
 
     // MARK: The body
 
-    private func collect(
-        _ body: some AsyncSequence<ByteBuffer, any Error> & Sendable,
-        of request: HTTPRequest
-    ) async throws -> ByteBuffer {
-        let tooLarge = FormBodyError(
-            code: .tooLarge,
-            message: "The form is larger than \(self.limits.bytes) bytes. Send less text."
-        )
-        if let length = request.headerFields[.contentLength].flatMap({ Int($0) }), length > self.limits.bytes {
-            throw tooLarge
+    private func read<Body: AsyncSequence & Sendable>(
+        _ body: Body,
+        of request: HTTPRequest,
+        _ contentType: String,
+        _ subject: String?
+    ) async throws -> ReadForm where Body.Element == ByteBuffer, Body.AsyncIterator: SendableMetatype {
+        let boundary = self.withoutScript.isStreamed ? (try? MultipartBoundary(contentType: contentType)) : nil
+        // What cannot be taken whatever is in it is refused before it is read.
+        let length = request.headerFields[.contentLength].flatMap { Int64($0) } ?? 0
+        guard length <= (boundary == nil ? Int64(self.limits.bytes) : self.largestStreamed) else {
+            throw FormBodyError.tooLarge(limits: self.limits)
         }
-        do {
-            return try await body.collect(upTo: self.limits.bytes)
-        } catch is NIOTooManyBytesError {
-            throw tooLarge
+        return try await Pace.watching(self.limits) { pace in
+            let body = PacedBody(base: body, pace: pace)
+            let read: ReadForm
+            if let boundary {
+                let form = StreamedForm(uploads: self.uploads, fields: self.fields, limits: self.limits, subject: subject)
+                read = try await form.read(body, boundary: boundary)
+            } else {
+                let body = try await self.collect(body)
+                read = ReadForm(form: try FormBody.parse(body, contentType: contentType, limits: self.limits), body: body)
+            }
+            do {
+                try self.refuseFilesWithoutScript(read.form)
+            } catch {
+                await self.uploads.discard(read.storedKeys)
+                throw error
+            }
+            return read
         }
     }
 
-    /// Without the script a browser posts the file itself, or its name, in place of a key.
+    /// Bytes of a form with as many files, as large, as its fields take.
+    private var largestStreamed: Int64 {
+        let headers = Int64(self.limits.fields) * 17_000
+        return self.fields.reduce(Int64(self.limits.bytes) + headers) { sum, field in
+            let (bytes, overflow) = field.maximumSize.bytes.multipliedReportingOverflow(by: Int64(field.maximumCount))
+            let (total, carry) = sum.addingReportingOverflow(bytes)
+            return overflow || carry ? .max : total
+        }
+    }
+
+    private func collect<Body: AsyncSequence & Sendable>(_ body: Body) async throws -> ByteBuffer
+    where Body.Element == ByteBuffer {
+        do {
+            return try await body.collect(upTo: self.limits.bytes)
+        } catch is NIOTooManyBytesError {
+            throw FormBodyError.tooLarge(limits: self.limits)
+        }
+    }
+
+    /// A form without the script, and without `enctype="multipart/form-data"` or a stream: it has a file's name in place of a key.
     private func refuseFilesWithoutScript(_ form: FormBody) throws {
         let announced = Set(form.values(named: "s3file"))
         for field in self.fields {
@@ -177,9 +256,16 @@ public struct FormIntake: Sendable {
     }
 }
 
+extension FormBodyError {
+    static func tooLarge(limits: FormBody.Limits) -> FormBodyError {
+        FormBodyError(code: .tooLarge, message: "The form is larger than \(limits.bytes) bytes. Send less text.")
+    }
+}
+
 /// A form for the handler.
 public struct TakenForm: Sendable {
-    /// The bytes as they came.
+    /// The bytes as they came; of a multipart form its parts, where each file that was in it is replaced by what the script would have
+    /// posted. Its length is not that of the request's header then.
     public let body: ByteBuffer
     /// What it brought.
     public let uploads: FormUploads

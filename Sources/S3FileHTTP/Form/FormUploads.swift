@@ -8,16 +8,20 @@ public import S3File
 
 /// What a form brought, by field. A field that brought no file is empty.
 public struct FormUploads: Sendable {
+    /// All names and values of the form in their order, repeated names too. Reading it costs nothing, and refuses nothing: decoders of
+    /// frameworks answer 500 to some forms that browsers may send.
+    public let form: FormBody
     /// The verified claims, by field. In ``S3FileMiddleware/Mode/manual`` mode these are what the handler passes to `Uploads.enqueue`.
     public var promises: [String: [UploadPromise]]
     private var uploads: [String: [FormUpload]]
 
     /// A form without files.
     public init() {
-        self.init(promises: [:], uploads: [])
+        self.init(form: FormBody(), promises: [:], uploads: [])
     }
 
-    init(promises: [String: [UploadPromise]], uploads: [FormUpload]) {
+    init(form: FormBody, promises: [String: [UploadPromise]], uploads: [FormUpload]) {
+        self.form = form
         self.promises = promises
         self.uploads = Dictionary(grouping: uploads, by: \.field)
     }
@@ -39,6 +43,8 @@ public struct FormUpload: Sendable, Identifiable {
     public let upload: Upload
     /// Lets its holder read the status; hand it to nobody but the person whose file it is.
     public let statusToken: String
+    /// The claim it was made of.
+    public let promise: UploadPromise
 
     public var id: UUID { self.upload.id }
     public var field: String { self.upload.field }
@@ -48,4 +54,9 @@ public struct FormUpload: Sendable, Identifiable {
     public var filename: String { self.upload.filename }
     public var size: Int64 { self.upload.size }
     public var contentType: String { self.upload.contentType }
+
+    /// All bytes of the file, as long as it waits: before the handler answers.
+    public var body: UploadBody { self.promise.body }
+    /// Some bytes of the file.
+    public func body(_ range: some RangeExpression<Int64>) -> UploadBody { self.promise.body(range) }
 }

@@ -11,6 +11,14 @@ import S3File
 
 /// What is wrong with a request: a page for people, problem details (RFC 9457) for programs.
 struct Problem: Error, Sendable {
+    /// One of several things that are wrong with a form.
+    struct Fault: Encodable, Sendable, Equatable {
+        var field: String?
+        var filename: String?
+        var code: String
+        var detail: String
+    }
+
     var status: HTTPResponse.Status
     /// A short name of the kind of problem, for programs.
     var code: String
@@ -19,21 +27,34 @@ struct Problem: Error, Sendable {
     var field: String?
     var filename: String?
     var headers: HTTPFields = [:]
+    /// All that is wrong with a form, the first as above; empty where it is no form.
+    var errors: [Fault] = []
+    /// This occurrence, as the log names it.
+    var instance: String?
+    /// For the log.
+    var underlying: (any Error)?
 
+    /// By what the client accepts. A form that was posted to an app is answered so; the endpoints only speak JSON.
     func answer(to request: HTTPRequest) -> HTTPAnswer {
-        Self.prefersHTML(request) ? self.page(for: request) : self.details()
+        var answer = AcceptedAnswer.prefersHTML(request.headerFields[values: .accept]) ? self.page(for: request) : self.details()
+        answer.headers[.vary] = "Accept"
+        // The same headers as to a GET, and nothing more. <https://www.rfc-editor.org/rfc/rfc9110#name-head>
+        if request.method == .head { answer.body = .empty }
+        return answer
     }
 
-    /// `application/problem+json`, as RFC 9457 section 3 has it, with our code, field and file name as extension members.
+    /// `application/problem+json`, as RFC 9457 section 3 has it, with our code, field, file name and errors as extension members.
     func details() -> HTTPAnswer {
         let members = Members(
-            type: "about:blank",
-            title: self.status.reasonPhrase,
+            type: "urn:s3file:problem:\(self.code)",
+            title: self.title,
             status: self.status.code,
             detail: self.detail,
+            instance: self.instance,
             code: self.code,
             field: self.field,
-            filename: self.filename
+            filename: self.filename,
+            errors: self.errors.isEmpty ? nil : self.errors
         )
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -46,14 +67,22 @@ struct Problem: Error, Sendable {
         var title: String
         var status: Int
         var detail: String
+        var instance: String?
         var code: String
         var field: String?
         var filename: String?
+        var errors: [Fault]?
+    }
+
+    /// The kind of problem in words, the same each time: "missing_object" is "Missing object".
+    private var title: String {
+        let words = self.code.split(separator: "_").joined(separator: " ")
+        return words.prefix(1).uppercased() + words.dropFirst()
     }
 
     /// Without script or inline style, so that it shows under any content security policy.
     private func page(for request: HTTPRequest) -> HTTPAnswer {
-        let file = self.filename.map { "<p>File: <strong dir=\"auto\">\(HTMLText.escaped($0))</strong></p>\n" } ?? ""
+        let faults = self.errors.isEmpty ? [Fault(filename: self.filename, code: self.code, detail: self.detail)] : self.errors
         let html = """
             <!doctype html>
             <html lang="en">
@@ -67,8 +96,7 @@ struct Problem: Error, Sendable {
             <body>
             <main class="s3file-page">
             <h1>The form was not accepted</h1>
-            <p role="alert">\(HTMLText.escaped(self.detail))</p>
-            \(file)<p><a href="\(HTMLText.escaped(Self.wayBack(from: request)))">Back to the form</a></p>
+            \(Self.html(faults))<p><a href="\(HTMLText.escaped(Self.wayBack(from: request)))">Back to the form</a></p>
             </main>
             </body>
             </html>
@@ -77,20 +105,21 @@ struct Problem: Error, Sendable {
         return self.answer(contentType: "text/html; charset=utf-8", body: ByteBuffer(string: html))
     }
 
+    private static func html(_ faults: [Fault]) -> String {
+        let files = faults.map { fault in
+            fault.filename.map { "<p>File: <strong dir=\"auto\">\(HTMLText.escaped($0))</strong></p>\n" } ?? ""
+        }
+        if faults.count == 1 { return "<p role=\"alert\">\(HTMLText.escaped(faults[0].detail))</p>\n" + files[0] }
+        let items = zip(faults, files).map { "<li><p>\(HTMLText.escaped($0.detail))</p>\n\($1)</li>\n" }
+        return "<ul role=\"alert\">\n\(items.joined())</ul>\n"
+    }
+
     private func answer(contentType: String, body: ByteBuffer) -> HTTPAnswer {
         var headers = self.headers
         headers[.contentType] = contentType
         headers[.cacheControl] = "no-store"
         headers[.xContentTypeOptions] = "nosniff"
         return HTTPAnswer(status: self.status, headers: headers, body: .bytes(body))
-    }
-
-    /// Whether `Accept` names HTML, and not only by a wildcard.
-    private static func prefersHTML(_ request: HTTPRequest) -> Bool {
-        request.headerFields[values: .accept].joined(separator: ",").split(separator: ",").contains { range in
-            let type = range.prefix { $0 != ";" }.filter { !$0.isWhitespace }.lowercased()
-            return type == "text/html" || type == "application/xhtml+xml"
-        }
     }
 
     /// The page the form was on: the referring page when it is ours, else the form's own address. Only ever a path on this host.

@@ -1,0 +1,24 @@
+import Synchronization
+
+/// How many forms bring their files through this process at a time: each costs two buffers of memory, and a connection to S3.
+package final class StreamSlots: Sendable {
+    private let limit: Int
+    private let taken = Mutex(0)
+
+    package init(limit: Int) {
+        self.limit = limit
+    }
+
+    /// `false` when none is free. Nobody waits: that would hold up a connection, and a browser.
+    package func take() -> Bool {
+        self.taken.withLock { taken in
+            guard taken < self.limit else { return false }
+            taken += 1
+            return true
+        }
+    }
+
+    package func giveBack() {
+        self.taken.withLock { $0 -= 1 }
+    }
+}
