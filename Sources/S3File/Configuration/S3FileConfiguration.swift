@@ -41,7 +41,8 @@ public struct S3FileConfiguration: Sendable {
     public var policyLifetime: Duration
     /// How old a tmp object must be before the sweep takes it. At least an hour longer than ``ticketLifetime``.
     public var expiry: Duration
-    /// How many forms may bring their files through one web process at a time, 0 to 10,000; each takes 16 MiB, or a little more above 8 GB.
+    /// How many forms may bring their files through one web process at a time, 0 to 10,000; each takes two buffers of 8 MiB, or more above
+    /// 8 GB.
     public var streamedForms: Int
     /// How many uploads one worker process moves at a time.
     public var workerConcurrency: Int

@@ -194,8 +194,12 @@ public struct FormIntake: Sendable {
         let boundary = self.withoutScript.isStreamed ? (try? MultipartBoundary(contentType: contentType)) : nil
         // What cannot be taken whatever is in it is refused before it is read.
         let length = request.headerFields[.contentLength].flatMap { Int64($0) } ?? 0
-        guard length <= (boundary == nil ? Int64(self.limits.bytes) : self.largestStreamed) else {
-            throw FormBodyError.tooLarge(limits: self.limits)
+        if boundary == nil, length > Int64(self.limits.bytes) { throw FormBodyError.tooLarge(limits: self.limits) }
+        guard length <= self.largestStreamed else {
+            throw FormBodyError(
+                code: .tooLarge,
+                message: "The form is larger than all the files that it takes. Choose fewer or smaller files."
+            )
         }
         return try await Pace.watching(self.limits) { pace in
             let body = PacedBody(base: body, pace: pace)
