@@ -199,6 +199,16 @@ struct HostileFormTests {
         }
     }
 
+    @Test func `a ticket and a key of another bucket name nothing in this one`() async throws {
+        try await withSite(tmpBucket: "incoming") { site async throws in
+            let drawn = try await site.draw(TestSite.documents)
+            // Where an app with the same secret and another bucket has it.
+            try await site.put(drawn.folder + "/a")
+            let fields = drawn.post([(drawn.folder + "/a", "a.txt")])
+            try await self.expectRefusal(site, "other bucket", status: 422, code: "missing_object") { try await $0.post(fields) }
+        }
+    }
+
     @Test func `a thousand keys, a thousand parts, and a form of 10 MB`() async throws {
         try await withSite { site async throws in
             let (drawn, file) = try await site.drawnWithFile()
