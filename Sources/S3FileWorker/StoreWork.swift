@@ -5,6 +5,9 @@ package import S3File
 /// What a worker does in the store; when, and for which upload, is the queue's matter. The benchmarks of the queue put in one that does
 /// nothing, so that they measure all the rest as it runs in production.
 package protocol StoreWork: Sendable {
+    /// Finds out what moves are better off knowing of the store, and keeps that current, until it is cancelled. Moves run meanwhile.
+    func keepInformed() async
+
     /// Copies a job's object to its key, and says how it ended.
     func move(_ attempt: Attempt) async -> Outcome
 
@@ -14,22 +17,43 @@ package protocol StoreWork: Sendable {
     func deleteTmpObjects(_ objects: [TmpObject], bucket: String) async throws -> (gone: [TmpObject], failure: String?)
 }
 
+extension StoreWork {
+    package func keepInformed() async {}
+}
+
 /// The real thing.
 struct S3StoreWork: StoreWork {
     let s3: S3Client
+    let configuration: S3FileConfiguration
     let options: WorkerPool.Options
     let capabilities: StoreCapabilities
 
     init(connections: Connections, options: WorkerPool.Options, logger: Logger) {
         self.s3 = connections.s3
+        self.configuration = connections.configuration
         self.options = options
         self.capabilities = StoreCapabilities(s3: connections.s3, prefix: connections.configuration.tmpPrefix, logger: logger)
     }
 
+    func keepInformed() async {
+        await self.capabilities.keepCurrent(from: self.configuration.tmpBucket, to: self.configuration.bucket)
+    }
+
     func move(_ attempt: Attempt) async -> Outcome {
         let job = attempt.job
-        let capabilities = await self.capabilities.capabilities(from: job.tmpBucket, to: job.bucket)
-        return await Mover(s3: self.s3, options: self.options, capabilities: capabilities, attempt: attempt).move()
+        if let known = await self.capabilities.known(from: job.tmpBucket, to: job.bucket) {
+            return await self.move(attempt, known)
+        }
+        // A new worker's first moves need not wait for what the store honours: looks before and after take the place of its conditions.
+        if !job.dependsOnCapabilities(copyLimit: self.options.copyLimit) {
+            let outcome = await self.move(attempt, S3Capabilities())
+            guard outcome == .unproved else { return outcome }
+        }
+        return await self.move(attempt, await self.capabilities.capabilities(from: job.tmpBucket, to: job.bucket))
+    }
+
+    private func move(_ attempt: Attempt, _ capabilities: S3Capabilities) async -> Outcome {
+        await Mover(s3: self.s3, options: self.options, capabilities: capabilities, attempt: attempt).move()
     }
 
     func deleteTmpObjects(_ objects: [TmpObject], bucket: String) async throws -> (gone: [TmpObject], failure: String?) {
@@ -44,5 +68,13 @@ struct S3StoreWork: StoreWork {
         let failures = result.errors.filter { $0.error.code != .preconditionFailed }
         let failed = Set(failures.map { Array($0.object.key.utf8) })
         return (objects.filter { !failed.contains(Array($0.key.utf8)) }, failures.first.map { "\($0.error.code)" })
+    }
+}
+
+extension Job {
+    /// Whether an attempt without any of the store's conditions would be a weaker one, or hardly come to anything: of a copy in parts, of a
+    /// version, where there may be a copy already, and where the ETag, being no digest of the bytes, does not prove a copy.
+    func dependsOnCapabilities(copyLimit: Int64) -> Bool {
+        self.attempt > 1 || self.size > copyLimit || self.versionID.map { $0 != "null" } == true || self.etag.contains("-")
     }
 }

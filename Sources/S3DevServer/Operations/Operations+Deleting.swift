@@ -40,7 +40,9 @@ extension Operations {
         let named = try objects.map { try Self.deletion($0) }
         let requests = named.compactMap { try? $0.request.get() }
         try await self.disk.run { try $0.requireBucket(bucket) }
-        var results = try await self.disk.run { try $0.delete(bucket, requests) }[...]
+        let removed = try await self.disk.run { try $0.remove(bucket, requests) }
+        try await self.disk.synchronize(removed.folders)
+        var results = removed.results[...]
         let isQuiet = document["Quiet"]?.text.lowercased() == "true"
         return Response.xml("DeleteResult") { xml in
             for object in named {

@@ -34,7 +34,7 @@ package struct PostPolicyDocument: Sendable {
         } catch {
             throw Self.invalid("Invalid JSON.")
         }
-        guard case .object(let members) = document else {
+        guard case .object(let members) = document, JSONMembers.areUnique(in: data) else {
             throw Self.invalid("Invalid JSON.")
         }
         guard let expiration = members["expiration"] else {

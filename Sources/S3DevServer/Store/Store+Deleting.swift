@@ -29,8 +29,12 @@ extension Store {
         return deletion
     }
 
-    /// Removes many, and answers for each. The folders they were in go to the disk once.
-    func delete(_ bucket: String, _ requests: [DeletionRequest]) throws -> [Result<Deletion, any Error>] {
+    /// Removes many, and answers for each. Only when the folders are on the disk as well may the client hear of it: see
+    /// ``Disk/synchronize(_:)``.
+    func remove(
+        _ bucket: String,
+        _ requests: [DeletionRequest]
+    ) throws -> (results: [Result<Deletion, any Error>], folders: Set<String>) {
         var folders: Set<String> = []
         let results = requests.map { request in
             Result {
@@ -41,10 +45,7 @@ extension Store {
                 return deletion
             }
         }
-        for folder in folders {
-            try self.synchronizeDirectory(folder)
-        }
-        return results
+        return (results, folders)
     }
 
     /// - Returns: what was done, and the file whose folder has changed.

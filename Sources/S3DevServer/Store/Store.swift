@@ -14,7 +14,7 @@ import NIOConcurrencyHelpers
 ///
 /// A write becomes visible, and survives a kill, by one rename. Before that its file is brought to the disk, and after it the
 /// folder it went to, both before the client hears of it: so it survives the loss of power, too. Deletions bring each folder to the
-/// disk once a request. Without ``synchronizes`` all of that is left to the system, and a kill alone loses nothing.
+/// disk once a request, several at a time. Without ``synchronizes`` all of that is left to the system, and a kill alone loses nothing.
 ///
 /// Every method blocks: call them by ``Disk``.
 final class Store: Sendable {

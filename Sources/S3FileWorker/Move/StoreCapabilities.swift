@@ -2,7 +2,7 @@ import Logging
 import S3
 import S3File
 
-/// What the store honours between two buckets: asked once with real objects, by one move for all that need it, and remembered.
+/// What the store honours between two buckets: asked with real objects, by one for all that need it, remembered, and asked anew in time.
 actor StoreCapabilities {
     private struct Buckets: Hashable {
         var source: String
@@ -24,8 +24,11 @@ actor StoreCapabilities {
     private let s3: S3Client
     private let prefix: String
     private let logger: Logger
+    private let bell = Doorbell()
     private var answers: [Buckets: Answer] = [:]
     private var waiting: [Buckets: [CheckedContinuation<S3Capabilities, Never>]] = [:]
+    /// What ``keepCurrent(from:to:)`` is to ask.
+    private var wanted: Set<Buckets> = []
 
     init(s3: S3Client, prefix: String, logger: Logger) {
         self.s3 = s3
@@ -33,9 +36,48 @@ actor StoreCapabilities {
         self.logger = logger
     }
 
+    /// Asks for these two buckets now, for others when they are wanted, and for all again before an answer ends, until it is cancelled.
+    func keepCurrent(from source: String, to destination: String) async {
+        self.want(Buckets(source: source, destination: destination))
+        while !Task.isCancelled {
+            let soon = ContinuousClock.now + Self.pause
+            for buckets in self.wanted where self.answers[buckets].map({ $0.goodUntil <= soon }) ?? true {
+                guard !Task.isCancelled else { return }
+                await self.renew(buckets)
+            }
+            await self.bell.wait(until: .now + Self.pause * Double.random(in: 0.5...0.8))
+        }
+    }
+
+    /// What is known already, perhaps nothing: whoever needs no answer does not wait for one.
+    func known(from source: String, to destination: String) -> S3Capabilities? {
+        let buckets = Buckets(source: source, destination: destination)
+        if let answer = self.answers[buckets], answer.goodUntil > .now { return answer.capabilities }
+        if self.want(buckets) { self.bell.ring() }
+        return nil
+    }
+
+    /// What is known already of a source, whatever the destination.
+    func known(from source: String) -> S3Capabilities {
+        self.answers.first { $0.key.source == source }?.value.capabilities ?? S3Capabilities()
+    }
+
+    /// Asks, if nobody has, and waits for the answer.
     func capabilities(from source: String, to destination: String) async -> S3Capabilities {
         let buckets = Buckets(source: source, destination: destination)
         if let answer = self.answers[buckets], answer.goodUntil > .now { return answer.capabilities }
+        return await self.renew(buckets)
+    }
+
+    /// - Returns: whether it is news.
+    @discardableResult
+    private func want(_ buckets: Buckets) -> Bool {
+        if self.wanted.count >= Self.most { self.wanted.removeAll() }
+        return self.wanted.insert(buckets).inserted
+    }
+
+    @discardableResult
+    private func renew(_ buckets: Buckets) async -> S3Capabilities {
         if self.waiting[buckets] != nil {
             return await withCheckedContinuation { self.waiting[buckets]?.append($0) }
         }
@@ -45,11 +87,6 @@ actor StoreCapabilities {
         self.answers[buckets] = answer
         for waiter in self.waiting.removeValue(forKey: buckets) ?? [] { waiter.resume(returning: answer.capabilities) }
         return answer.capabilities
-    }
-
-    /// What is known already of a source, whatever the destination.
-    func known(from source: String) -> S3Capabilities {
-        self.answers.first { $0.key.source == source }?.value.capabilities ?? S3Capabilities()
     }
 
     private func ask(_ buckets: Buckets) async -> Answer {
@@ -67,12 +104,13 @@ actor StoreCapabilities {
             )
             return Answer(capabilities: capabilities, goodUntil: .now + Self.lifetime)
         } catch {
+            // What was seen before is truer than nothing. What the credentials may not do they may not do in a while either.
+            let known = self.answers[buckets]?.capabilities ?? S3Capabilities()
+            guard !Task.isCancelled else { return Answer(capabilities: known, goodUntil: .now) }
             self.logger.warning(
                 "The store could not be asked what it honours; nothing is relied on that was not seen before",
                 metadata: ["from": "\(buckets.source)", "to": "\(buckets.destination)", "error": "\(error)"]
             )
-            // What was seen before is truer than nothing. What the credentials may not do they may not do in a while either.
-            let known = self.answers[buckets]?.capabilities ?? S3Capabilities()
             let isRefused = (error as? S3Error).map { !$0.retryable } ?? false
             return Answer(capabilities: known, goodUntil: .now + (isRefused ? Self.lifetime : Self.pause))
         }

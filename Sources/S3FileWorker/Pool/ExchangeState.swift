@@ -8,8 +8,9 @@ import S3File
 /// Under load the outcomes of some jobs and the claim of the next go to Postgres together: one round trip and one commit. A few such
 /// exchanges may be under way at once, so that Postgres works while we do. No job waits for its settle before another takes its place.
 ///
-/// Where moves are short, a few more are claimed than there are slots, so that a slot that falls free need not wait for Postgres: as many as
-/// will have begun within ``aheadTime``. Other workers might be idle meanwhile, so what does not begin soon is given back.
+/// Where moves are short, more are claimed than there are slots, so that a slot that falls free need not wait for Postgres: as many as will
+/// have begun within ``aheadTime``, or in the time of a few exchanges where these are slow; and more are fetched when half of them have.
+/// Other workers might be idle meanwhile, so what does not begin soon is given back.
 struct ExchangeState {
     typealias Instant = ContinuousClock.Instant
     typealias Ended = (job: Job, outcome: Outcome)
@@ -18,6 +19,7 @@ struct ExchangeState {
     struct Errand: Sendable {
         var outcomes: [Ended]
         var look: Lookout.Look?
+        fileprivate var sentAt: Instant
     }
 
     enum Step {
@@ -34,8 +36,13 @@ struct ExchangeState {
 
     /// Outcomes wait this long for others, while there are any to come.
     static let gatherTime = Duration.milliseconds(10)
-    /// How much of the next work is claimed beyond the slots.
+    /// The same while there is work at hand: a claim that takes them along is not far.
+    static let busyGatherTime = Duration.milliseconds(25)
+    /// How much of the next work is claimed beyond the slots, and how much at most where an exchange takes long.
     static let aheadTime = Duration.milliseconds(50)
+    static let longestAheadTime = Duration.milliseconds(200)
+    /// Half of what is ahead is to last for one exchange, and twice if need be.
+    static let aheadExchanges = 4
     /// What waits longer than this for a slot goes back to the queue.
     static let longestWait = Duration.milliseconds(500)
     /// Less than a quarter of the room is worth a claim this often.
@@ -58,6 +65,8 @@ struct ExchangeState {
     private var waitingSince: Instant?
     private var moving: Set<UUID> = []
     private var pace = Pace()
+    /// How long an exchange takes, of late.
+    private var exchangeTime = Duration.zero
     private var pending: [Ended] = []
     private var oldestPending: Instant?
     private var errands = 0
@@ -114,6 +123,7 @@ struct ExchangeState {
     /// Postgres has answered.
     mutating func done(_ errand: Errand, claimed jobs: [Job], now: Instant) {
         self.end(errand)
+        self.exchangeTime += ((now - errand.sentAt) - self.exchangeTime) / 8
         self.failures = 0
         if errand.outcomes.contains(where: \.job.isFair) { self.lookout.fairJobEnded() }
         guard let look = errand.look else { return }
@@ -174,7 +184,12 @@ struct ExchangeState {
     // MARK: What to do
 
     /// How many jobs to have in all: one for each slot, and those ahead.
-    private var limit: Int { self.concurrency + min(self.pace.expected(within: Self.aheadTime), max(16, self.concurrency / 4)) }
+    private var limit: Int { self.concurrency + self.ahead }
+
+    private var ahead: Int {
+        let time = min(max(Self.aheadTime, self.exchangeTime * Self.aheadExchanges), Self.longestAheadTime)
+        return min(self.pace.expected(within: time), max(16, self.concurrency))
+    }
 
     /// So that all errands together can fill the room.
     private var batch: Int { max(1, min(Self.largestBatch, (self.limit + self.mostErrands - 1) / self.mostErrands)) }
@@ -185,8 +200,11 @@ struct ExchangeState {
         return max(0, min(self.limit - inFlight, 2 * self.limit - inFlight - self.pending.count - self.settling))
     }
 
-    /// Not one by one: a claim for each slot that falls free would cost a commit each.
-    private var worthwhileRoom: Int { max(1, self.limit / 4) }
+    /// Not one by one: a claim for each slot that falls free would cost a commit each. But before a slot has nothing to do.
+    private var worthwhileRoom: Int {
+        let ahead = self.ahead
+        return max(1, ahead > 0 ? (ahead + 1) / 2 : self.limit / 4)
+    }
 
     /// The next step. Each but `wait` and `end` is to be done, and this called again.
     ///
@@ -239,7 +257,7 @@ struct ExchangeState {
         }
         let settleIsDue: Bool
         if let oldest = self.oldestPending, !self.pending.isEmpty {
-            let due = oldest + Self.gatherTime
+            let due = oldest + (self.waiting.isEmpty ? Self.gatherTime : Self.busyGatherTime)
             settleIsDue = now >= due || self.pending.count >= self.batch || self.moving.isEmpty
             times.append(due)
         } else {
@@ -260,7 +278,7 @@ struct ExchangeState {
             self.expected += look.room
             self.claimedAt = now
         }
-        return Errand(outcomes: outcomes, look: look)
+        return Errand(outcomes: outcomes, look: look, sentAt: now)
     }
 }
 

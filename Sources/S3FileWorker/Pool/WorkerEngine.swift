@@ -75,6 +75,7 @@ struct WorkerEngine: Service {
         stop.drains(exchange)
         let tmpDeletion = TmpDeletion(work: self.work, queue: self.connections.queue, logger: self.logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await self.work.keepInformed() }
             group.addTask { await tmpDeletion.run() }
             group.addTask { await self.listen(exchange) }
             group.addTask { await self.poll(exchange) }

@@ -172,10 +172,12 @@ import Testing
     }
 
     @Test mutating func `where moves are short, more is claimed than there are slots, and a free slot takes it at once`() throws {
-        let jobs = try self.ahead(1)
-        let ended = self.state.moved((jobs.moving[0], .stored(etag: "\"1\"", versionID: nil)), now: self.at(210))
-        #expect(ended.next == jobs.waiting[0])
-        let none = self.state.moved((jobs.moving[1], .stored(etag: "\"1\"", versionID: nil)), now: self.at(211))
+        let jobs = try self.ahead(2)
+        for index in 0..<2 {
+            let ended = self.state.moved((jobs.moving[index], .stored(etag: "\"1\"", versionID: nil)), now: self.at(210 + index))
+            #expect(ended.next == jobs.waiting[index])
+        }
+        let none = self.state.moved((jobs.moving[2], .stored(etag: "\"1\"", versionID: nil)), now: self.at(212))
         #expect(none.next == nil)
     }
 
@@ -217,5 +219,67 @@ import Testing
         self.state.failed(errand, now: self.at(261))
         guard case .giveBackOthers(let inFlight) = self.step(400) else { throw Unexpected() }
         #expect(Set(inFlight).isSuperset(of: jobs.waiting.map(\.id)))
+    }
+
+    /// Forty slots full, ten jobs ahead of them: two hundred moves a second end.
+    private static func busy(_ start: ContinuousClock.Instant) throws -> (state: ExchangeState, moving: [Job]) {
+        var state = ExchangeState(concurrency: 40, mostErrands: 2, drainTimeout: .seconds(20), now: start)
+        var moving: [Job] = []
+        func claim(_ room: Int, at milliseconds: Int) throws {
+            let now = start + .milliseconds(milliseconds)
+            state.ring(notified: true)
+            guard case .exchange(let errand) = state.next(now: now, mayClaim: true), errand.look?.room == room else {
+                throw Unexpected()
+            }
+            state.done(errand, claimed: (0..<room).map { _ in .sample() }, now: now)
+            if case .move(let jobs) = state.next(now: now, mayClaim: true) { moving += jobs }
+        }
+        try claim(20, at: 0)
+        try claim(20, at: 0)
+        for index in 0...20 {
+            _ = state.moved((moving[index], .stored(etag: "\"1\"", versionID: nil)), now: start + .milliseconds(100 + 5 * index))
+        }
+        moving.removeFirst(21)
+        try claim(25, at: 200)
+        try claim(6, at: 200)
+        return (state, moving)
+    }
+
+    @Test func `what is ahead is fetched again when half of it has begun, and before a slot has nothing to do`() throws {
+        var (state, moving) = try Self.busy(self.start)
+        #expect(moving.count == 40)
+        for index in 0..<4 {
+            let ended = state.moved((moving[index], .stored(etag: "\"1\"", versionID: nil)), now: self.at(205))
+            #expect(ended.next != nil)
+        }
+        // Neither the room nor the outcomes are worth an exchange yet.
+        guard case .wait(let until) = state.next(now: self.at(205), mayClaim: true) else { throw Unexpected() }
+        #expect(until == self.at(230))
+        let ended = state.moved((moving[4], .stored(etag: "\"1\"", versionID: nil)), now: self.at(206))
+        #expect(ended.next != nil && ended.isReason)
+        guard case .exchange(let errand) = state.next(now: self.at(206), mayClaim: true) else { throw Unexpected() }
+        #expect(errand.look?.room == 5 && errand.outcomes.count == 5)
+    }
+
+    @Test func `where an exchange takes long, more is fetched ahead, up to the number of slots`() throws {
+        var (state, moving) = try Self.busy(self.start)
+        var rooms: [Int] = []
+        for round in 0..<30 {
+            let now = self.at(300 + 100 * round)
+            // As many end as before.
+            for _ in 0..<min(20, moving.count) {
+                if let next = state.moved((moving.removeFirst(), .stored(etag: "\"1\"", versionID: nil)), now: now).next {
+                    moving.append(next)
+                }
+            }
+            state.ring(notified: true)
+            guard case .exchange(let errand) = state.next(now: now, mayClaim: true) else { continue }
+            let room = errand.look?.room ?? 0
+            rooms.append(room)
+            state.done(errand, claimed: (0..<room).map { _ in .sample() }, now: now + .milliseconds(90))
+            if case .move(let jobs) = state.next(now: now + .milliseconds(90), mayClaim: true) { moving += jobs }
+        }
+        #expect(rooms.count > 10)
+        #expect(rooms.max() ?? 0 > 10 && rooms.allSatisfy { $0 <= 40 })
     }
 }

@@ -109,6 +109,32 @@ import Testing
         }
     }
 
+    @Test(.timeLimit(.minutes(1)))
+    func `neither the first moves nor a shutdown wait for what the store has to say of itself`() async throws {
+        let faults = Faults(latency: { $0.key?.contains("/.capabilities/") == true ? .seconds(3_600) : .zero })
+        try await Storeroom.with(faults: faults) { here in
+            let id = try await here.upload("first")
+            try await self.withPool(here) { _ in
+                try await eventually("it is stored") { try await here.queue.upload(id)?.status == .stored }
+            }
+            let tmp = try await here.keys(prefix: "tmp/")
+            #expect(tmp.isEmpty)
+        }
+    }
+
+    @Test func `a move waits for what the store honours only where it depends on it`() {
+        let job = Job.sample()
+        #expect(!job.dependsOnCapabilities(copyLimit: 5_000_000_000))
+        var (again, large, version, parts) = (job, job, job, job)
+        again.attempt = 2
+        large.size = 5_000_000_001
+        version.versionID = "v1"
+        parts.etag = "\"00000000000000000000000000000000-2\""
+        for job in [again, large, version, parts] { #expect(job.dependsOnCapabilities(copyLimit: 5_000_000_000)) }
+        version.versionID = "null"
+        #expect(!version.dependsOnCapabilities(copyLimit: 5_000_000_000))
+    }
+
     @Test func `an idle pool is woken by an enqueue's notification`() async throws {
         try await Storeroom.with { here in
             var options = WorkerPool.Options()

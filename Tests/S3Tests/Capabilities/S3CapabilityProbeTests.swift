@@ -1,3 +1,4 @@
+import Foundation
 import NIOCore
 import S3
 import TestEnvironment
@@ -15,7 +16,8 @@ import Testing
                 ).run()
                 #expect(found.copySourceIfMatch && found.partCopySourceIfMatch)
                 #expect(found.copyIfNoneMatch && found.completeIfNoneMatch)
-                #expect(found.deleteIfMatch)
+                #expect(found.deleteIfMatch && found.batchDeleteIfMatch)
+                #expect(found.checksums && !found.sourceVersions)
                 #expect(try await client.listObjects(bucket: server.bucket).objects.isEmpty)
                 #expect(try await client.listMultipartUploads(bucket: server.bucket).uploads.isEmpty)
             }
@@ -29,6 +31,26 @@ import Testing
             #expect(found == S3Capabilities())
             #expect(try await client.listObjects(bucket: bucket).objects.isEmpty)
             #expect(try await client.listMultipartUploads(bucket: bucket).uploads.isEmpty)
+        }
+    }
+
+    @Test func `what a probe left behind is swept when it is old`() async throws {
+        try await TestDevServer.run { server in
+            try await TestStore.withClient(server.s3Configuration) { client, _ in
+                let keys = [
+                    "tmp/.capabilities/one/source", "tmp/.capabilities/one/copy", "tmp/.capabilities/two/batch", "tmp/file",
+                ]
+                for key in keys { _ = try await client.putObject(bucket: server.bucket, key: key, body: ByteBuffer(string: "x")) }
+                func sweep(olderThan limit: Date) async throws -> Int {
+                    try await S3CapabilityProbe.sweep(client: client, bucket: server.bucket, prefix: "tmp", olderThan: limit)
+                }
+                let young = try await sweep(olderThan: Date(timeIntervalSinceNow: -60))
+                #expect(young == 0)
+                let old = try await sweep(olderThan: Date(timeIntervalSinceNow: 60))
+                #expect(old == 2)
+                let left = try await client.listObjects(bucket: server.bucket).objects.map(\.key)
+                #expect(left == ["tmp/file"])
+            }
         }
     }
 
