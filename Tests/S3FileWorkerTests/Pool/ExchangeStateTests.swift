@@ -263,7 +263,16 @@ import Testing
 
     @Test func `where an exchange takes long, more is fetched ahead, up to the number of slots`() throws {
         var (state, moving) = try Self.busy(self.start)
-        var rooms: [Int] = []
+        var (rooms, errands): ([Int], [ExchangeState.Errand]) = ([], [])
+        func steps(_ now: ContinuousClock.Instant) {
+            while true {
+                switch state.next(now: now, mayClaim: true) {
+                case .move(let jobs): moving += jobs
+                case .exchange(let errand): errands.append(errand)
+                default: return
+                }
+            }
+        }
         for round in 0..<30 {
             let now = self.at(300 + 100 * round)
             // As many end as before.
@@ -273,11 +282,14 @@ import Testing
                 }
             }
             state.ring(notified: true)
-            guard case .exchange(let errand) = state.next(now: now, mayClaim: true) else { continue }
-            let room = errand.look?.room ?? 0
-            rooms.append(room)
-            state.done(errand, claimed: (0..<room).map { _ in .sample() }, now: now + .milliseconds(90))
-            if case .move(let jobs) = state.next(now: now + .milliseconds(90), mayClaim: true) { moving += jobs }
+            steps(now)
+            for errand in errands {
+                let room = errand.look?.room ?? 0
+                rooms.append(room)
+                state.done(errand, claimed: (0..<room).map { _ in .sample() }, now: now + .milliseconds(90))
+            }
+            errands = []
+            steps(now + .milliseconds(90))
         }
         #expect(rooms.count > 10)
         #expect(rooms.max() ?? 0 > 10 && rooms.allSatisfy { $0 <= 40 })
