@@ -9,7 +9,7 @@ package struct ResumableUpload: Sendable, Codable, Equatable {
     /// As S3 has them. <https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>
     package static let maximumParts = 10_000
     /// Large enough that a part's own request costs little, small enough that a lost connection does.
-    package static let smallestPart: Int64 = 16 << 20
+    package static let smallestPart: Int64 = 8 << 20
 
     package var key: String
     /// The store's name for it.
@@ -36,7 +36,8 @@ package struct ResumableUpload: Sendable, Codable, Equatable {
         self.size = size
         self.partSize = Self.partSize(forSize: size)
         self.field = field
-        self.expiresAt = expiresAt
+        // As the token keeps it.
+        self.expiresAt = Date(timeIntervalSince1970: expiresAt.timeIntervalSince1970.rounded(.down))
     }
 
     /// Whole mebibytes, growing with the object, so that 10,000 parts are enough: up to 5 GiB, which is the most a part can have.
