@@ -136,6 +136,30 @@ enum Store: String, CaseIterable, Sendable {
     }
 
     @Test(arguments: Store.available)
+    func `a form that comes back keeps its files, which are stored when it is right`(store: Store) async throws {
+        try await self.withVisitor(on: store) { visitor in
+            let input = try #require(try await visitor.inputs()["documents"])
+            let (key, _) = try await visitor.upload(.init(name: "a&b.txt", bytes: Array("kept".utf8)), with: input)
+            let fields = [
+                ("s3file", "documents"), ("documents-s3f-signature", input.ticket), ("documents", key),
+                ("documents-s3f-name", "a&b.txt"),
+            ]
+            let refused = try await visitor.submit(fields + [("caption", String(repeating: "x", count: 81))])
+            #expect(refused.status == 422)
+            #expect(refused.text.contains(#"<span class="s3file-name" dir="auto">a&amp;b.txt</span></label> "#))
+            let box = /name="documents-s3f-kept" value="([^"]+)" checked>/
+            let receipt = try #require(refused.text.firstMatch(of: box)).output.1
+            let taken = try await visitor.submit([("documents-s3f-kept", String(receipt)), ("caption", "short")])
+            let location = try #require(taken.headers.first(name: "location"))
+            let url = try #require(Visitor.statusURLs(in: try await visitor.get(location).text).first)
+            let upload = try await self.end(of: url, visitor)
+            #expect(upload["status"] as? String == "stored" && upload["filename"] as? String == "a&b.txt")
+            let stored = try await visitor.get(try #require(upload["url"] as? String))
+            #expect(stored.text == "kept")
+        }
+    }
+
+    @Test(arguments: Store.available)
     func `the policy holds at the store: size, type, folder and signature`(store: Store) async throws {
         try await self.withVisitor(on: store) { visitor in
             let inputs = try await visitor.inputs()

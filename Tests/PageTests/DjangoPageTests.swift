@@ -6,12 +6,8 @@ import Testing
 @Suite(.enabled(if: DjangoSite.isInstalled, "\(DjangoSite.missing)"), .timeLimit(.minutes(3)))
 struct DjangoPageTests {
     @Test func `Django's middleware takes the form that our script sends from Django's page`() async throws {
-        try await TestDevServer.run { server in
-            try await DjangoSite.with(
-                endpoint: server.endpoint,
-                bucket: server.bucket,
-                credentials: server.credentials
-            ) { django in
+        try await Installation.with { ours in
+            try await self.withDjango(scripts: ours.address + "/s3file/") { django in
                 try await withTemporaryFolder { folder in
                     let file = try SampleFile("100% a&b ü.txt", in: folder, text: "hello")
                     try await Browser.with { browser in
@@ -29,6 +25,18 @@ struct DjangoPageTests {
                     }
                 }
             }
+        }
+    }
+
+    private func withDjango(scripts: String, _ body: @Sendable (DjangoSite) async throws -> Void) async throws {
+        try await TestDevServer.run { server in
+            try await DjangoSite.with(
+                endpoint: server.endpoint,
+                bucket: server.bucket,
+                credentials: server.credentials,
+                scripts: scripts,
+                body
+            )
         }
     }
 }

@@ -48,4 +48,21 @@ import Testing
             #expect(left.isEmpty)
         }
     }
+
+    @Test func `uploads in parts that nobody ended are given up, and others of the bucket are left alone`() async throws {
+        try await Storeroom.with { here in
+            for key in ["tmp/s3file/f/video", "elsewhere/video"] {
+                let upload = try await here.s3.createMultipartUpload(bucket: here.bucket, key: key)
+                let body = ByteBuffer(string: "12345")
+                _ = try await here.s3.uploadPart(bucket: here.bucket, key: key, uploadID: upload, number: 1, body: body)
+            }
+            let sweeper = Sweeper(connections: here.connections, logger: .quiet)
+            let early = try await sweeper.sweep()
+            #expect(early.givenUp == 0)
+            let late = try await sweeper.sweep(now: Date().addingTimeInterval(25 * 3600))
+            #expect(late.givenUp == 1)
+            let left = try await here.s3.listMultipartUploads(bucket: here.bucket).uploads
+            #expect(left.map(\.key) == ["elsewhere/video"])
+        }
+    }
 }

@@ -16,23 +16,21 @@ package struct DjangoSite: Sendable {
     package let address: String
 
     /// Starts one on a store; its tmp objects are where ours are.
+    ///
+    /// - Parameter scripts: where an app of ours serves the script, with a slash at the end.
     package static func with<R: Sendable>(
         endpoint: String,
         bucket: String,
         credentials: S3Credentials,
+        scripts: String = "",
         _ body: @Sendable (DjangoSite) async throws -> R
     ) async throws -> R {
-        let here = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-        let script = here.appendingPathComponent("../../../Sources/S3FileHTTP/Resources/s3file.js").standardizedFileURL.path
+        let program = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("site.py").path
         let environment: [String: String?] = [
             "SECRET_KEY": Self.secret, "BUCKET": bucket, "ENDPOINT": endpoint, "ACCESS_KEY": credentials.accessKeyID,
-            "SECRET_ACCESS_KEY": credentials.secretAccessKey, "SCRIPT": script,
+            "SECRET_ACCESS_KEY": credentials.secretAccessKey, "SCRIPTS": scripts,
         ]
-        return try await Program.with(
-            "python3",
-            [here.appendingPathComponent("site.py").path],
-            environment: environment
-        ) { program in
+        return try await Program.with("python3", [program], environment: environment) { program in
             let ready = try await program.line(containing: "Django is ready: ")
             return try await body(DjangoSite(address: String(ready.drop { $0 != ":" }.dropFirst(2))))
         }.result

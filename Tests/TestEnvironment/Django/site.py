@@ -4,6 +4,7 @@ GET draws the form; POST answers what the handler got.
 """
 import hashlib
 import os
+import urllib.request
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import django
@@ -43,7 +44,7 @@ class DocumentForm(forms.Form):
 
 def view(request):
     if request.method != "POST":
-        script = '<script type="module" src="/s3file.js"></script>'
+        script = '<script type="module" src="/s3file/s3file.js"></script>'
         return HttpResponse(f'{script}<form method="post">{DocumentForm()}<button>Send</button></form>')
     form = DocumentForm(request.POST, request.FILES)
     form.is_valid()
@@ -54,11 +55,13 @@ def view(request):
     return HttpResponse(f"{file.name} {len(data)} {hashlib.sha256(data).hexdigest()}")
 
 
-def script(request):
-    return HttpResponse(open(os.environ["SCRIPT"], "rb").read(), content_type="text/javascript")
+def script(request, name):
+    """The script, from an app that serves it."""
+    with urllib.request.urlopen(os.environ["SCRIPTS"] + name) as answer:
+        return HttpResponse(answer.read(), content_type="text/javascript")
 
 
-urlpatterns = [path("", view), path("s3file.js", script)]
+urlpatterns = [path("", view), path("s3file/<str:name>", script)]
 
 
 class Quiet(WSGIRequestHandler):
