@@ -5,7 +5,8 @@ GET draws the form; POST answers what the handler got.
 import hashlib
 import os
 import urllib.request
-from wsgiref.simple_server import WSGIRequestHandler, make_server
+from socketserver import ThreadingMixIn
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import django
 from django.conf import settings
@@ -69,6 +70,12 @@ class Quiet(WSGIRequestHandler):
         pass
 
 
-with make_server("127.0.0.1", 0, get_wsgi_application(), handler_class=Quiet) as server:
+class Server(ThreadingMixIn, WSGIServer):
+    """Browsers open connections ahead, and send nothing on them for a while."""
+
+    daemon_threads = True
+
+
+with make_server("127.0.0.1", 0, get_wsgi_application(), server_class=Server, handler_class=Quiet) as server:
     print(f"Django is ready: http://127.0.0.1:{server.server_port}", flush=True)
     server.serve_forever()
