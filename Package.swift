@@ -76,7 +76,16 @@ let benchmarkTargets: [Target] =
             ],
             path: "Benchmarks/QueueBenchmark",
             swiftSettings: swiftSettings
-        )
+        ),
+        .executableTarget(
+            name: "EventsBenchmark",
+            dependencies: [
+                "S3File", "S3FileHummingbird", "S3FileWorker", "Postgres", argumentParser, hummingbird, logging, serviceLifecycle,
+                unixSignals,
+            ],
+            path: "Benchmarks/EventsBenchmark",
+            swiftSettings: swiftSettings
+        ),
     ] : []
 
 let package = Package(
@@ -89,7 +98,12 @@ let package = Package(
         .library(name: "S3FileTesting", targets: ["S3FileTesting"]),
         .library(name: "S3FileWorker", targets: ["S3FileWorker"]),
         .executable(name: "s3file", targets: ["S3FileCommand"]),
-    ] + (withBenchmarks ? [.executable(name: "queue-benchmark", targets: ["QueueBenchmark"])] : [])
+    ]
+        + (withBenchmarks
+            ? [
+                .executable(name: "queue-benchmark", targets: ["QueueBenchmark"]),
+                .executable(name: "events-benchmark", targets: ["EventsBenchmark"]),
+            ] : [])
         + (withFuzzing ? [.executable(name: "fuzz", targets: ["Fuzz"])] : []),
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -155,8 +169,8 @@ let package = Package(
         .target(
             name: "S3File",
             dependencies: [
-                "Migrations", "Postgres", "S3", asyncHTTPClient, configuration, crypto, logging, nioCore, nioFoundationCompat,
-                serviceLifecycle,
+                "Migrations", "Postgres", "S3", asyncHTTPClient, configuration, crypto, logging, nioConcurrencyHelpers, nioCore,
+                nioFoundationCompat, serviceLifecycle,
             ],
             swiftSettings: swiftSettings + fuzzed
         ),
@@ -186,7 +200,7 @@ let package = Package(
         ),
         .target(
             name: "S3FileHummingbird",
-            dependencies: ["S3File", "S3FileHTTP", httpTypes, hummingbird, nioCore],
+            dependencies: ["S3File", "S3FileHTTP", httpTypes, hummingbird, nioConcurrencyHelpers, nioCore],
             swiftSettings: swiftSettings
         ),
         // For the tests of apps: the record and the store in memory.
@@ -287,6 +301,11 @@ let package = Package(
                 "S3File", "S3FileHummingbird", "S3FileTesting", httpTypes, hummingbird, hummingbirdTesting, logging, nioCore,
             ],
             packageAccess: false,
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "S3FileHTTPTests",
+            dependencies: ["S3FileHTTP", "S3File", httpTypes],
             swiftSettings: swiftSettings
         ),
         .testTarget(

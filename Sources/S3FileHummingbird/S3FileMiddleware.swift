@@ -68,7 +68,7 @@ public struct S3FileMiddleware<Context: S3FileRequestContext>: RouterMiddleware 
         )
         switch outcome {
         case .notAForm: return try await next(request, context)
-        case .refused(let answer): return Response(answer)
+        case .refused(let answer): return Response(answer, InboundClose(of: request))
         case .taken(let form):
             var context = context
             context.uploads = form.uploads
@@ -79,7 +79,10 @@ public struct S3FileMiddleware<Context: S3FileRequestContext>: RouterMiddleware 
             } catch {
                 await self.intake.finish(form, status: nil, logger: context.logger)
                 guard let refusal = error as? UploadError else { throw error }
-                return Response(self.intake.refusal(refusal, to: request.head, logger: context.logger))
+                return Response(
+                    self.intake.refusal(refusal, to: request.head, logger: context.logger),
+                    InboundClose(of: request)
+                )
             }
         }
     }

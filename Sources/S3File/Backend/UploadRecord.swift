@@ -17,6 +17,22 @@ package protocol UploadRecord: Sendable {
     func recent(owner: String, limit: Int) async throws -> [Upload]
     func promise(tmpBucket: String, tmpKey: String, owner: String?, bucket: String) async throws -> UploadPromise?
     func notify() async throws
+    /// Tells the feeds of all processes that statuses have changed.
+    func notifyOfStatuses() async throws
+
+    /// The newest ids of events, some of them at least.
+    func newestEvents() async throws -> [Int64]
+    /// What each event after one was about, in their order, and those before it that are among `gaps`.
+    func events(after last: Int64, gaps: [Int64], limit: Int) async throws -> [(id: Int64, uploads: [UUID])]
+    func events(of ids: [UUID], after event: Int64) async throws -> [UploadEvent]
+}
+
+/// A record without events is read now and then.
+extension UploadRecord {
+    package func notifyOfStatuses() async throws {}
+    package func newestEvents() async throws -> [Int64] { [] }
+    package func events(after last: Int64, gaps: [Int64], limit: Int) async throws -> [(id: Int64, uploads: [UUID])] { [] }
+    package func events(of ids: [UUID], after event: Int64) async throws -> [UploadEvent] { [] }
 }
 
 extension UploadQueue: UploadRecord {}

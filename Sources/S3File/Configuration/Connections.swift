@@ -57,6 +57,13 @@ package final class Connections: Service {
         if !self.hasRun.load(ordering: .relaxed) { self.http.shutdown { _ in } }
     }
 
+    /// Where to LISTEN.
+    package var listening: PostgresConfiguration {
+        var configuration = self.postgres.configuration
+        if let url = self.configuration.listenURL { configuration.url = url }
+        return configuration
+    }
+
     /// Keeps the connections until shutdown, then closes them.
     package func run() async throws {
         self.hasRun.store(true, ordering: .relaxed)

@@ -21,6 +21,7 @@ extension S3FileConfiguration {
     /// - `s3file.streamedForms` (S3FILE_STREAMED_FORMS, default 16)
     /// - `s3file.workerConcurrency` (S3FILE_WORKER_CONCURRENCY, default 16), `s3file.workerQueues` (S3FILE_WORKER_QUEUES, by comma, default all)
     /// - `s3file.listenUrl` (S3FILE_LISTEN_URL, secret, default that of the database)
+    /// - `s3file.statusStreams` (S3FILE_STATUS_STREAMS, default 4000)
     /// - `s3file.retentionStoredDays` (S3FILE_RETENTION_STORED_DAYS, default for ever), `s3file.retentionUnstoredDays`
     ///   (S3FILE_RETENTION_UNSTORED_DAYS, default 30), `s3file.retentionEventDays` (S3FILE_RETENTION_EVENT_DAYS, default 3): 0 is for ever
     ///
@@ -129,6 +130,7 @@ extension S3FileConfiguration {
             workerConcurrency: count("s3file.workerConcurrency", "S3FILE_WORKER_CONCURRENCY", default: 16),
             workerQueues: optional("s3file.workerQueues").map(Self.queueNames),
             listenURL: optional("s3file.listenUrl", isSecret: true),
+            statusStreams: count("s3file.statusStreams", "S3FILE_STATUS_STREAMS", default: 4_000),
             retention: Retention(
                 stored: days("s3file.retentionStoredDays", "S3FILE_RETENTION_STORED_DAYS", default: usual.stored),
                 unstored: days("s3file.retentionUnstoredDays", "S3FILE_RETENTION_UNSTORED_DAYS", default: usual.unstored),

@@ -50,6 +50,8 @@ public struct S3FileConfiguration: Sendable {
     public var workerQueues: [String]?
     /// Postgres without a transaction pooler between, for LISTEN; `nil` is ``databaseURL``. Without a way to listen, workers poll.
     public var listenURL: String?
+    /// How many may wait for news of uploads at a time in one web process, by event streams and long polls; more are answered 503.
+    public var statusStreams: Int
     /// For how long records are kept.
     public var retention: Retention
 
@@ -103,6 +105,7 @@ public struct S3FileConfiguration: Sendable {
         workerConcurrency: Int = 16,
         workerQueues: [String]? = nil,
         listenURL: String? = nil,
+        statusStreams: Int = 4_000,
         retention: Retention = Retention()
     ) throws {
         self.environment = environment
@@ -125,6 +128,7 @@ public struct S3FileConfiguration: Sendable {
         self.workerConcurrency = workerConcurrency
         self.workerQueues = workerQueues
         self.listenURL = listenURL
+        self.statusStreams = statusStreams
         self.retention = retention
         try self.validate()
     }
@@ -178,6 +182,9 @@ public struct S3FileConfiguration: Sendable {
         }
         guard (1...1_000).contains(self.workerConcurrency) else {
             throw ConfigurationError("S3FILE_WORKER_CONCURRENCY must lie between 1 and 1000")
+        }
+        guard (0...1_000_000).contains(self.statusStreams) else {
+            throw ConfigurationError("S3FILE_STATUS_STREAMS must lie between 0 and 1000000")
         }
         guard self.workerQueues.map({ !$0.isEmpty && $0.allSatisfy(Self.isQueueName) }) ?? true else {
             throw ConfigurationError(

@@ -131,8 +131,18 @@ extension UploadQueue {
         try await self.client.query("select s3file.retry(\(ids)) as count")[0]["count", Int.self]
     }
 
-    /// Wakes idle workers. Never part of an enqueue's transaction: NOTIFY there makes every commit wait for one lock.
+    /// Wakes idle workers, or by the other channel those who wait for news. Never part of an enqueue's or a settle's transaction: NOTIFY
+    /// there makes every commit wait for one lock. What is lost in a crash nobody misses, so the disk is not waited for.
     package func notify() async throws {
-        _ = try await self.client.query("select pg_notify(\(Self.channel), '')")
+        try await self.notify(Self.channel)
+    }
+
+    /// Wakes the feeds of all processes.
+    package func notifyOfStatuses() async throws {
+        try await self.notify(Self.statusChannel)
+    }
+
+    private func notify(_ channel: String) async throws {
+        _ = try await self.client.query("select set_config('synchronous_commit', 'off', true), pg_notify(\(channel), '')")
     }
 }

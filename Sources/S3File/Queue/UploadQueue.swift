@@ -5,6 +5,8 @@ package import Postgres
 package struct UploadQueue: Sendable {
     /// Woken workers listen here; the payload is empty.
     package static let channel = "s3file_upload"
+    /// Those who wait for news of uploads listen here; the payload is empty.
+    package static let statusChannel = "s3file_status"
 
     package let client: PostgresClient
 

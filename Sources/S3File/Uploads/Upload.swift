@@ -2,15 +2,15 @@ public import struct Foundation.Date
 public import struct Foundation.UUID
 
 /// The durable record of one file: what was promised, where it goes, and how far it is.
-public struct Upload: Sendable, Identifiable, Equatable {
+public struct Upload: Sendable, Identifiable, Hashable {
     /// Bytes copied so far, of the total.
-    public struct Progress: Sendable, Equatable, Codable {
+    public struct Progress: Sendable, Hashable, Codable {
         public var copied: Int64
         public var total: Int64
     }
 
     /// The last error, also while a further attempt is due.
-    public struct Failure: Sendable, Equatable, Codable {
+    public struct Failure: Sendable, Hashable, Codable {
         /// A stable code such as `source_changed` or S3's own `AccessDenied`.
         public var code: String
         /// A sentence.

@@ -29,6 +29,9 @@ public final class Uploads: Service {
     package let streamSlots: StreamSlots
     private let statusTokens: StatusToken
     private let wakeUp: WakeUp
+    private let newsOfStatuses: WakeUp
+    /// Where whoever waits for news of uploads gets them.
+    package let feed: StatusFeed
     private let logger: Logger
 
     /// - Parameter paths: where the app mounts the upload routes.
@@ -58,7 +61,10 @@ public final class Uploads: Service {
         self.backend = backend
         self.record = backend.record
         self.storage = backend.storage
-        self.wakeUp = WakeUp(record: backend.record, logger: logger)
+        let record = backend.record
+        self.wakeUp = WakeUp("workers", logger: logger) { try await record.notify() }
+        self.newsOfStatuses = WakeUp("readers of statuses", logger: logger) { try await record.notifyOfStatuses() }
+        self.feed = StatusFeed(backend: backend, maximum: configuration.statusStreams, logger: logger)
         self.logger = logger
     }
 
@@ -70,7 +76,7 @@ public final class Uploads: Service {
         try self.init(configuration: S3FileConfiguration(reader: reader), paths: paths, logger: logger)
     }
 
-    /// Keeps the database connections, and wakes workers after enqueues, until shutdown.
+    /// Keeps the database connections, wakes workers after enqueues, and reads statuses for those who wait, until shutdown.
     ///
     /// - Throws: ``SchemaError`` when the tables are not those that this version works with.
     public func run() async throws {
@@ -78,7 +84,11 @@ public final class Uploads: Service {
             group.addTask { try await self.backend.run() }
             group.addTask {
                 try await self.backend.requireSchema(logger: self.logger)
-                await self.wakeUp.run()
+                await withDiscardingTaskGroup { group in
+                    group.addTask { await self.wakeUp.run() }
+                    group.addTask { await self.newsOfStatuses.run() }
+                    group.addTask { await self.feed.run() }
+                }
             }
             defer { group.cancelAll() }
             try await group.next()
@@ -145,6 +155,8 @@ public final class Uploads: Service {
             throw UploadError(enqueuing: promises, error)
         }
         if hold == nil { self.wakeUp.request() }
+        // Some may be queued anew that somebody has seen fail.
+        self.newsOfStatuses.request()
         return uploads
     }
 
@@ -153,6 +165,7 @@ public final class Uploads: Service {
         guard !ids.isEmpty else { return }
         try await self.record.release(ids)
         self.wakeUp.request()
+        self.newsOfStatuses.request()
     }
 
     /// Gives up held uploads, so that the form can be posted again with the same files. One that was released before, by an earlier post
@@ -160,12 +173,14 @@ public final class Uploads: Service {
     public func cancelHeld(_ ids: [UUID]) async throws {
         guard !ids.isEmpty else { return }
         try await self.record.cancelHeld(ids)
+        self.newsOfStatuses.request()
     }
 
     /// Withdraws uploads. A moving one may still be stored, if its worker is past the point of return.
     public func cancel(_ ids: [UUID]) async throws {
         guard !ids.isEmpty else { return }
         try await self.record.cancel(ids)
+        self.newsOfStatuses.request()
     }
 
     /// Takes failed and cancelled uploads up again whose bytes are still there, and wakes workers.
@@ -175,6 +190,7 @@ public final class Uploads: Service {
         guard !ids.isEmpty else { return 0 }
         let count = try await self.record.retry(ids)
         self.wakeUp.request()
+        self.newsOfStatuses.request()
         return count
     }
 
@@ -183,6 +199,22 @@ public final class Uploads: Service {
     /// One upload; `nil` when there is none with this id.
     public func upload(_ id: UUID) async throws -> Upload? {
         try await self.record.upload(id)
+    }
+
+    /// Those of these uploads that there are, in one round trip.
+    public func uploads(_ ids: [UUID]) async throws -> [UUID: Upload] {
+        try await self.record.uploads(ids)
+    }
+
+    /// How these uploads stood one after the other since an event; none when that is too long ago.
+    package func events(of ids: [UUID], after event: Int64) async throws -> [UploadEvent] {
+        try await self.record.events(of: ids, after: event)
+    }
+
+    /// The newest event of all, or one shortly before.
+    package func newestEvent() async throws -> Int64? {
+        if let newest = self.feed.newestEvent { return newest }
+        return try await self.record.newestEvents().max()
     }
 
     /// The newest uploads of one owner, newest first.

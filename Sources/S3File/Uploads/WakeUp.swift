@@ -1,19 +1,23 @@
 package import Logging
 
-/// Tells idle workers that there is work: at most once per 50 ms, after the commit, on a connection of its own.
+/// Tells idle workers that there is work, or those who wait for news that there is some: at most once per 50 ms, after the commit, on a
+/// connection of its own.
 ///
 /// A NOTIFY inside the enqueue's transaction would make every commit wait for one lock in Postgres, so that enqueues would not scale.
-/// A lost notification costs little: workers poll as well.
+/// A lost notification costs little: those who listen poll as well.
 package final class WakeUp: Sendable {
     static let interval = Duration.milliseconds(50)
 
-    private let record: any UploadRecord
+    private let whom: String
+    private let notify: @Sendable () async throws -> Void
     private let logger: Logger
     private let requests: AsyncStream<Void>
     private let continuation: AsyncStream<Void>.Continuation
 
-    package init(record: any UploadRecord, logger: Logger) {
-        self.record = record
+    /// - Parameter whom: for the log.
+    package init(_ whom: String, logger: Logger, notify: @escaping @Sendable () async throws -> Void) {
+        self.whom = whom
+        self.notify = notify
         self.logger = logger
         (self.requests, self.continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
@@ -26,9 +30,9 @@ package final class WakeUp: Sendable {
     package func run() async {
         for await _ in self.requests {
             do {
-                try await self.record.notify()
+                try await self.notify()
             } catch {
-                self.logger.debug("Workers were not woken; they will poll", metadata: ["error": "\(error)"])
+                self.logger.debug("They were not woken, and will poll", metadata: ["whom": "\(self.whom)", "error": "\(error)"])
             }
             guard (try? await Task.sleep(for: Self.interval)) != nil else { return }
         }

@@ -1,5 +1,6 @@
 public import HTTPTypes
 public import NIOCore
+public import S3File
 
 /// A request to one of the ``UploadEndpoints``, as any framework can make it of its own.
 public struct EndpointRequest: Sendable {
@@ -12,19 +13,23 @@ public struct EndpointRequest: Sendable {
     public var body: ByteBuffer
     /// The user or session that asks, as the app knows it; asked for only by routes that go by it. `nil` when the app does not say.
     public var subject: @Sendable () async throws -> String?
+    /// Whether who asks may see an upload without its token, by the app's own rules, such as that it is theirs; `nil` for nobody.
+    public var authorise: (@Sendable (Upload) async throws -> Bool)?
 
     public init(
         headers: HTTPFields,
         parameters: [String: String] = [:],
         query: [(name: String, value: String)] = [],
         body: ByteBuffer = ByteBuffer(),
-        subject: @escaping @Sendable () async throws -> String? = { nil }
+        subject: @escaping @Sendable () async throws -> String? = { nil },
+        authorise: (@Sendable (Upload) async throws -> Bool)? = nil
     ) {
         self.headers = headers
         self.parameters = parameters
         self.query = query
         self.body = body
         self.subject = subject
+        self.authorise = authorise
     }
 
     /// The first value of a name in the query.

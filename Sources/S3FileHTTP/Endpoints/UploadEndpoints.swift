@@ -18,8 +18,16 @@ public struct UploadEndpoints: Sendable {
     public enum Route: Sendable, CaseIterable {
         case script
         case stylesheet
-        /// The status of one upload, as JSON with an ETag: with its token, as `?token=` or `Authorization: Bearer`.
+        /// The status of one upload, as JSON with an ETag: with its token, as `?token=` or `Authorization: Bearer`. With `?wait=20` and
+        /// `If-None-Match` it answers as soon as something changes, and with 304 after so many seconds.
         case status
+        /// Of up to 100: `?upload={id}.{token}&upload=…`, as `{"uploads":[…]}`, likewise with `wait`. Those that there are not, or that may
+        /// not be seen, are left out.
+        case statuses
+        /// The same as a stream of server-sent events named `status`, which tells each change until all have ended.
+        case events
+        /// What browsers ask before a page of another origin may ask.
+        case statusPreflight, statusesPreflight, eventsPreflight
         /// A fresh policy for a drawn input: a form of `ticket`. Who has a live ticket may have one; with the app's word for who asks, the
         /// same subject gets a new ticket too, up to seven days after the end of the old one.
         case inputs
@@ -36,9 +44,10 @@ public struct UploadEndpoints: Sendable {
 
         public var method: HTTPRequest.Method {
             switch self {
-            case .script, .stylesheet, .status, .multipartParts: .get
+            case .script, .stylesheet, .status, .statuses, .events, .multipartParts: .get
             case .inputs, .beginMultipart, .multipartURLs, .completeMultipart: .post
             case .abortMultipart: .delete
+            case .statusPreflight, .statusesPreflight, .eventsPreflight: .options
             }
         }
 
@@ -47,19 +56,33 @@ public struct UploadEndpoints: Sendable {
             switch self {
             case .script: "s3file.js"
             case .stylesheet: "s3file.css"
-            case .status: "uploads/:id"
+            case .status, .statusPreflight: "uploads/:id"
+            case .statuses, .statusesPreflight: "uploads"
+            case .events, .eventsPreflight: "events"
             case .inputs: "inputs"
             case .beginMultipart, .multipartParts, .abortMultipart: "multipart"
             case .multipartURLs: "multipart/parts"
             case .completeMultipart: "multipart/complete"
             }
         }
+
+        /// Whether the answer, or its end, may be long in coming. An adapter ends what it began for a client that has gone.
+        public func mayWait(_ request: EndpointRequest) -> Bool {
+            switch self {
+            case .status, .statuses: request.query.contains { $0.name == "wait" }
+            default: false
+            }
+        }
     }
 
     let uploads: Uploads
+    private let cors: CrossOrigin
+    var pace = StatusStream.Pace()
 
-    public init(uploads: Uploads) {
+    /// - Parameter cors: the other origins whose pages may read statuses.
+    public init(uploads: Uploads, cors: CrossOrigin = .off) {
         self.uploads = uploads
+        self.cors = cors
     }
 
     /// Where an adapter mounts the routes: what drawn inputs name.
@@ -71,7 +94,10 @@ public struct UploadEndpoints: Sendable {
             return switch route {
             case .script: BrowserAsset.script.answer(to: request)
             case .stylesheet: BrowserAsset.stylesheet.answer(to: request)
-            case .status: try await self.status(request)
+            case .status: try await self.admitting(request, self.status)
+            case .statuses: try await self.admitting(request, self.statuses)
+            case .events: try await self.admitting(request, self.events)
+            case .statusPreflight, .statusesPreflight, .eventsPreflight: self.cors.preflight(request)
             case .inputs: try await self.inputs(request)
             case .beginMultipart: try await self.beginMultipart(request)
             case .multipartURLs: try await self.multipartURLs(request)
@@ -85,6 +111,18 @@ public struct UploadEndpoints: Sendable {
             return Problem(error).details()
         } catch let error as FormBodyError {
             return Problem(error).details()
+        }
+    }
+
+    /// For pages of other origins as well, refusals too.
+    private func admitting(
+        _ request: EndpointRequest,
+        _ answer: (EndpointRequest) async throws -> HTTPAnswer
+    ) async throws -> HTTPAnswer {
+        do {
+            return self.cors.admit(request, to: try await answer(request))
+        } catch let problem as Problem {
+            return self.cors.admit(request, to: problem.details())
         }
     }
 }

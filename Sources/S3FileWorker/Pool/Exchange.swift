@@ -51,10 +51,12 @@ final class Exchange: Sendable {
     ///
     /// - Parameters:
     ///   - executor: where moves run; nil is the concurrency pool.
+    ///   - recorded: is told that Postgres has recorded a claim or a settle.
     ///   - move: moves one job; it ends soon after its task is cancelled.
     ///   - settled: is told what became of outcomes; without a settlement, the attempt is another worker's by now.
     func run(
         on executor: EventLoopTaskExecutor?,
+        recorded: @escaping @Sendable () -> Void,
         move: @escaping @Sendable (Job) async -> Outcome,
         settled: @escaping @Sendable ([(job: Job, outcome: Outcome, settlement: Settlement?)]) -> Void
     ) async {
@@ -78,7 +80,7 @@ final class Exchange: Sendable {
                             }
                         }
                     case .exchange(let errand):
-                        errands.addTask { await self.run(errand, settled) }
+                        errands.addTask { await self.run(errand, recorded, settled) }
                     case .giveBackOthers(let inFlight):
                         errands.addTask { await self.giveBackOthers(inFlight) }
                     case .cancelMoves:
@@ -97,10 +99,12 @@ final class Exchange: Sendable {
 
     private func run(
         _ errand: ExchangeState.Errand,
+        _ recorded: () -> Void,
         _ settled: ([(job: Job, outcome: Outcome, settlement: Settlement?)]) -> Void
     ) async {
         do {
             let (settlements, jobs) = try await self.send(errand)
+            if !settlements.isEmpty || !jobs.isEmpty { recorded() }
             self.state.withLockedValue { $0.done(errand, claimed: jobs, now: .now) }
             self.bell.ring()
             if !errand.outcomes.isEmpty { settled(errand.outcomes.map { ($0.job, $0.outcome, settlements[$0.job.id]) }) }

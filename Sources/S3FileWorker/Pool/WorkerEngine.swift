@@ -73,21 +73,28 @@ struct WorkerEngine: Service {
             logger: self.logger
         )
         stop.drains(exchange)
+        let newsOfStatuses = WakeUp("readers of statuses", logger: self.logger) { [queue = self.connections.queue] in
+            try await queue.notifyOfStatuses()
+        }
         let tmpDeletion = TmpDeletion(work: self.work, queue: self.connections.queue, logger: self.logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await self.work.keepInformed() }
             group.addTask { await tmpDeletion.run() }
+            group.addTask { await newsOfStatuses.run() }
             group.addTask { await self.listen(exchange) }
             group.addTask { await self.poll(exchange) }
             group.addTask {
                 await Housekeeping(connections: self.connections, options: self.options, logger: self.logger)
-                    .run { exchange.ring(notified: true) }
+                    .run {
+                        exchange.ring(notified: true)
+                        newsOfStatuses.request()
+                    }
             }
             // Either of these two ends it: the lease by throwing, the exchange when a stop was requested.
             defer { group.cancelAll() }
             try await withThrowingTaskGroup(of: Void.self) { deciding in
                 deciding.addTask { try await self.heartbeat(lease, exchange) }
-                deciding.addTask { await self.exchange(exchange, lease, tmpDeletion) }
+                deciding.addTask { await self.exchange(exchange, lease, tmpDeletion, newsOfStatuses) }
                 defer { deciding.cancelAll() }
                 try await deciding.next()
             }
@@ -96,8 +103,15 @@ struct WorkerEngine: Service {
         try? await self.connections.queue.unregister(worker: lease.worker)
     }
 
-    private func exchange(_ exchange: Exchange, _ lease: WorkerLease, _ tmpDeletion: TmpDeletion) async {
-        await exchange.run(on: self.executor) { job in
+    private func exchange(
+        _ exchange: Exchange,
+        _ lease: WorkerLease,
+        _ tmpDeletion: TmpDeletion,
+        _ newsOfStatuses: WakeUp
+    ) async {
+        await exchange.run(on: self.executor) {
+            newsOfStatuses.request()
+        } move: { job in
             await self.work.move(
                 Attempt(job: job, worker: lease.worker, queue: self.connections.queue, logger: self.logger) {
                     try await lease.check()
@@ -137,10 +151,8 @@ struct WorkerEngine: Service {
 
     /// Rings when somebody enqueued. Lost notifications cost at most a poll interval.
     private func listen(_ exchange: Exchange) async {
-        var configuration = self.connections.postgres.configuration
-        if let url = self.connections.configuration.listenURL { configuration.url = url }
         let listener = PostgresListener(
-            configuration: configuration,
+            configuration: self.connections.listening,
             channels: [UploadQueue.channel],
             pingingThrough: self.connections.postgres,
             logger: self.logger

@@ -51,6 +51,10 @@ import Testing
                 try await queue.cancel([ids[0]])
                 #expect(try await queue.retry(ids) == 2)
                 try await queue.notify()
+                try await queue.notifyOfStatuses()
+                #expect(try await queue.newestEvents().count == 4)
+                #expect(try await queue.events(after: 0, gaps: [1], limit: 10).count == 4)
+                #expect(try await queue.events(of: ids, after: 0).count == 4)
             }
         }
     }
@@ -78,6 +82,7 @@ import Testing
                 try await queue.unregister(worker: worker)
                 #expect(try await queue.reap(sinceServerStart: .zero) == 1)
                 try await queue.notify()
+                try await queue.notifyOfStatuses()
             }
         }
     }

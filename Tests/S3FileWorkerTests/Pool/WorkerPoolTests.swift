@@ -37,6 +37,22 @@ import Testing
         }
     }
 
+    @Test func `those who wait for news of statuses are woken`() async throws {
+        try await Storeroom.with { here in
+            let rings = NIOLockedValueBox(0)
+            try await self.withPool(here) { _ in
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask { await here.connections.listen(logger: .quiet) { rings.withLockedValue { $0 += 1 } } }
+                    defer { group.cancelAll() }
+                    try await eventually("it listens") { rings.withLockedValue { $0 } > 0 }
+                    let before = rings.withLockedValue { $0 }
+                    _ = try await here.upload("file", key: "docs/x.txt")
+                    try await eventually("news") { rings.withLockedValue { $0 } > before }
+                }
+            }
+        }
+    }
+
     @Test func `uploads are stored, and their tmp objects deleted after that`() async throws {
         try await Storeroom.with { here in
             var ids: [UUID] = []

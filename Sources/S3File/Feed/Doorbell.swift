@@ -3,7 +3,7 @@ import NIOConcurrencyHelpers
 /// Wakes the one who waits at it. Rings while nobody waits are remembered as one.
 ///
 /// Not an `AsyncStream`: a stream ends for good when one wait is cancelled, and this must outlive many.
-final class Doorbell: Sendable {
+package final class Doorbell: Sendable {
     private enum State {
         case silent, rung
         case waiting(CheckedContinuation<Void, Never>)
@@ -11,7 +11,9 @@ final class Doorbell: Sendable {
 
     private let state = NIOLockedValueBox(State.silent)
 
-    func ring() {
+    package init() {}
+
+    package func ring() {
         let waiter: CheckedContinuation<Void, Never>? = self.state.withLockedValue { state in
             guard case .waiting(let waiter) = state else {
                 state = .rung
@@ -24,7 +26,7 @@ final class Doorbell: Sendable {
     }
 
     /// Until the next ring, or cancellation. One waiter at a time.
-    func wait() async {
+    package func wait() async {
         await withTaskCancellationHandler {
             await withCheckedContinuation { waiter in
                 let goOn = self.state.withLockedValue { state in
@@ -49,7 +51,7 @@ final class Doorbell: Sendable {
     }
 
     /// Until the next ring or this time, or cancellation.
-    func wait(until time: ContinuousClock.Instant?) async {
+    package func wait(until time: ContinuousClock.Instant?) async {
         guard let time else { return await self.wait() }
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.wait() }

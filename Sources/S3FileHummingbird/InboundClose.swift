@@ -1,0 +1,26 @@
+import Hummingbird
+
+/// Ends what a request began when its client has gone.
+///
+/// The connection is closed after the answer: the framework reads on to notice the end, and what it reads is lost.
+struct InboundClose: Sendable {
+    /// Nil when the end cannot be noticed.
+    private let body: RequestBody?
+
+    init(of request: Request) {
+        self.body = Self.isAsItCame(request.body) ? request.body : nil
+    }
+
+    func cancelling<Value: Sendable>(_ operation: @escaping @Sendable () async throws -> Value) async throws -> Value {
+        guard let body = self.body else { return try await operation() }
+        return try await body.consumeWithCancellationOnInboundClose { _ in try await operation() }
+    }
+
+    /// The framework ends the process when it is asked to watch a body that some middleware has put in the place of the one that came, and has
+    /// no way to ask. It keeps the connection only with a body that came by it; without one, nothing but a failing write tells that a client
+    /// has gone.
+    private static func isAsItCame(_ body: RequestBody) -> Bool {
+        let backing = Mirror(reflecting: body).descendant("_backing")
+        return backing.map { Mirror(reflecting: $0).children.first?.label == "nioAsyncChannelRequestBody" } ?? false
+    }
+}
