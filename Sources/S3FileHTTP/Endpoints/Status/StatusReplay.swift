@@ -10,9 +10,16 @@ import S3File
 ///
 /// Of what it missed the record keeps status, attempt and time, for a few days; the last state is told in full. Nothing goes backwards: what
 /// was told before is not told again.
-struct StatusReplay {
+struct StatusReplay: Sendable {
+    /// How an upload stands, or how it stood.
+    struct Entry: Sendable {
+        var upload: Upload
+        /// What is known once this was told and nothing after it; nil for all.
+        var position: Int64?
+    }
+
     /// In the order of what happened; the last of each upload is how it stands.
-    let told: [Upload]
+    let entries: [Entry]
 
     /// - Parameters:
     ///   - order: of the uploads in the client's URL.
@@ -21,7 +28,7 @@ struct StatusReplay {
     ///   - last: what the client knows; nil for nothing.
     init(order: [UUID], uploads: [Upload], events: [UploadEvent], last: LastEventID?) {
         guard let last else {
-            self.told = uploads
+            self.entries = uploads.map { Entry(upload: $0) }
             return
         }
         let known = Dictionary(zip(order, last.told).map { ($0, $1) }) { first, _ in first }
@@ -40,11 +47,12 @@ struct StatusReplay {
             // A copy may have got further meanwhile.
             upload.status == .moving || (known[upload.id] ?? nil) != LastEventID.Told(upload)
         }
-        self.told =
-            missed.sorted { ($0.event, $0.upload.id.uuidString) < ($1.event, $1.upload.id.uuidString) }.map(\.upload) + changed
+        missed.sort { ($0.event, $0.upload.id.uuidString) < ($1.event, $1.upload.id.uuidString) }
+        // One event is of many uploads: who hears of one and not of the next begins with that event again.
+        self.entries = missed.map { Entry(upload: $0.upload, position: $0.event - 1) } + changed.map { Entry(upload: $0) }
     }
 
-    var isEmpty: Bool { self.told.isEmpty }
+    var isEmpty: Bool { self.entries.isEmpty }
 }
 
 extension Upload {

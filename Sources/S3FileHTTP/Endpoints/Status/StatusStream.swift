@@ -23,7 +23,7 @@ struct StatusStream: AsyncSequence, Sendable {
     let order: [UUID]
     let known: [Upload]
     /// What to tell first.
-    let start: [Upload]
+    let start: StatusReplay
     let last: LastEventID
     let position: Int64
     /// Nil when nothing more will happen.
@@ -42,7 +42,8 @@ struct StatusStream: AsyncSequence, Sendable {
         private var last: LastEventID
         /// Those that have not ended.
         private var open: Set<UUID>
-        private var start: [Upload]?
+        private var start: StatusReplay?
+        private let newest: Int64
         private var watch: StatusWatch?
 
         init(stream: StatusStream) {
@@ -52,7 +53,7 @@ struct StatusStream: AsyncSequence, Sendable {
             // So that those that came together do not come back together.
             self.end = .now + stream.pace.life * Double.random(in: 0.8...1)
             self.last = stream.last
-            self.last.position = stream.position
+            self.newest = stream.position
             self.open = Set(stream.known.filter { !$0.status.isFinal }.map(\.id))
             self.start = stream.start
             self.watch = stream.watch
@@ -62,7 +63,11 @@ struct StatusStream: AsyncSequence, Sendable {
             if let start = self.start {
                 self.start = nil
                 var bytes = ByteBuffer(string: "retry: 2000\n\n")
-                try await self.tell(start, into: &bytes)
+                for entry in start.entries {
+                    self.last.position = entry.position ?? self.newest
+                    try await self.tell(entry.upload, into: &bytes)
+                }
+                self.last.position = self.newest
                 return bytes
             }
             guard !self.open.isEmpty, let watch = self.watch else { return nil }
@@ -71,7 +76,7 @@ struct StatusStream: AsyncSequence, Sendable {
                 if let position { self.last.position = Swift.max(self.last.position, position) }
                 self.open.subtract(gone)
                 var bytes = ByteBuffer()
-                try await self.tell(changed, into: &bytes)
+                for upload in changed { try await self.tell(upload, into: &bytes) }
                 return bytes.readableBytes > 0 ? bytes : ByteBuffer(string: ":\n\n")
             case .nothing:
                 if ContinuousClock.now >= self.end { return self.farewell() }
@@ -88,16 +93,14 @@ struct StatusStream: AsyncSequence, Sendable {
             return ByteBuffer(string: "retry: \(Int.random(in: 500...4_000))\n\n")
         }
 
-        private mutating func tell(_ uploads: [Upload], into bytes: inout ByteBuffer) async throws {
-            for upload in uploads {
-                guard let place = self.places[upload.id] else { continue }
-                self.last.told[place] = LastEventID.Told(upload)
-                if upload.status.isFinal { self.open.remove(upload.id) } else { self.open.insert(upload.id) }
-                // One line, as JSON escapes those within.
-                bytes.writeString("event: status\nid: \(self.last.text)\ndata: ")
-                bytes.writeBytes(try upload.json(url: try await self.uploads.url(of: upload)))
-                bytes.writeString("\n\n")
-            }
+        private mutating func tell(_ upload: Upload, into bytes: inout ByteBuffer) async throws {
+            guard let place = self.places[upload.id] else { return }
+            self.last.told[place] = LastEventID.Told(upload)
+            if upload.status.isFinal { self.open.remove(upload.id) } else { self.open.insert(upload.id) }
+            // One line, as JSON escapes those within.
+            bytes.writeString("event: status\nid: \(self.last.text)\ndata: ")
+            bytes.writeBytes(try upload.json(url: try await self.uploads.url(of: upload)))
+            bytes.writeString("\n\n")
         }
     }
 }

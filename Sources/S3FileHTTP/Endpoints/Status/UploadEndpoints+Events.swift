@@ -36,7 +36,7 @@ extension UploadEndpoints {
             uploads: self.uploads,
             order: order,
             known: uploads,
-            start: start.told,
+            start: start,
             last: last ?? LastEventID(position: 0, told: order.map { _ in nil }),
             position: newest ?? 0,
             watch: uploads.allSatisfy(\.status.isFinal) ? nil : try self.watch(uploads),

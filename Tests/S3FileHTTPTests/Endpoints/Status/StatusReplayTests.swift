@@ -33,7 +33,7 @@ import Testing
 
     /// `1 moving 1`: of which upload, and how it stands.
     private func told(_ replay: StatusReplay) -> [String] {
-        replay.told.map { "\($0.id == self.first ? 1 : 2) \($0.status) \($0.attempt)" }
+        replay.entries.map(\.upload).map { "\($0.id == self.first ? 1 : 2) \($0.status) \($0.attempt)" }
     }
 
     @Test func `who comes anew is told how things stand, in the order asked`() {
@@ -53,9 +53,12 @@ import Testing
         let replay = StatusReplay(order: [self.first, self.second], uploads: uploads, events: events, last: last)
         #expect(self.told(replay) == ["1 moving 1", "2 moving 1", "1 queued 1", "1 moving 2", "1 stored 2", "2 failed 1"])
         // What it was like then, and not what came of it.
-        #expect(replay.told[0].storedAt == nil && replay.told[0].updatedAt == Date(timeIntervalSince1970: 5))
-        #expect(replay.told[0].progress.copied == 0 && replay.told[1].error == nil)
-        #expect(replay.told[4].storedAt != nil && replay.told[5].error != nil)
+        let told = replay.entries.map(\.upload)
+        #expect(told[0].storedAt == nil && told[0].updatedAt == Date(timeIntervalSince1970: 5))
+        #expect(told[0].progress.copied == 0 && told[1].error == nil)
+        #expect(told[4].storedAt != nil && told[5].error != nil)
+        // Who hears no more than the first of these is told the others when it comes again.
+        #expect(replay.entries.map(\.position) == [4, 5, 6, 8, nil, nil])
     }
 
     @Test func `nothing is told twice, and nothing goes back, when the position is behind what was told`() {
