@@ -25,6 +25,12 @@ import Testing
         )
     }
 
+    /// The next read, which there has to be.
+    private func read(_ state: inout StatusFeedState) throws -> StatusFeedState.Read {
+        let read = state.nextRead(now: self.now)
+        return try #require(read)
+    }
+
     @Test func `one read serves all who watch an upload, and wakes those who wait`() {
         var state = StatusFeedState()
         let before = self.upload()
@@ -51,7 +57,7 @@ import Testing
         for age in 1...100 {
             state.begin(at: [Int64(age)], now: self.now)
             state.changed([(Int64(age + 1), [first.id])], now: self.now)
-            let read = try #require(state.nextRead(now: self.now))
+            let read = try self.read(&state)
             let uploads = [self.upload(first.id, .moving, age: age), second]
             _ = state.found(Dictionary(uniqueKeysWithValues: uploads.map { ($0.id, $0) }), by: read, now: self.now)
         }
@@ -66,13 +72,13 @@ import Testing
         var state = StatusFeedState()
         let old = self.upload()
         _ = state.join([old])
-        let read = try #require(state.nextRead(now: self.now))
+        let read = try self.read(&state)
         let new = self.upload(old.id, .stored, age: 2)
         let watcher = state.join([new])
         _ = state.found([old.id: self.upload(old.id, .moving, age: 1)], by: read, now: self.now)
         #expect(state.collect(watcher, until: self.later, now: self.now) == nil)
         // It came too late for that read, and so there is another.
-        let next = try #require(state.nextRead(now: self.now))
+        let next = try self.read(&state)
         #expect(state.found([new.id: new], by: next, now: self.now) == [])
         #expect(state.collect(watcher, until: self.later, now: self.now) == nil)
     }
@@ -85,7 +91,7 @@ import Testing
         var state = StatusFeedState()
         let upload = self.upload(UUID(), status)
         _ = state.join([upload])
-        let read = try #require(state.nextRead(now: self.now))
+        let read = try self.read(&state)
         _ = state.found([upload.id: upload], by: read, now: self.now)
         #expect(state.nextRead(now: self.now + interval - .milliseconds(1)) == nil)
         var again = state
@@ -106,7 +112,7 @@ import Testing
         var state = StatusFeedState()
         let upload = self.upload()
         let watcher = state.join([upload])
-        let read = try #require(state.nextRead(now: self.now))
+        let read = try self.read(&state)
         _ = state.found([:], by: read, now: self.now)
         #expect(state.collect(watcher, until: self.later, now: self.now) == .news(changed: [], gone: [upload.id], position: nil))
         #expect(state.collect(watcher, until: self.later, now: self.now) == nil)
@@ -143,9 +149,10 @@ import Testing
         let uploads = (0..<10).map { _ in self.upload() }
         _ = state.join(uploads)
         state.begin(at: [1], now: self.now)
-        let read = try #require(state.nextRead(now: self.now))
+        let read = try self.read(&state)
         state.failed(read)
         #expect(state.position == nil)
-        #expect(Set(try #require(state.nextRead(now: self.now)).ids) == Set(uploads.map(\.id)))
+        let again = try self.read(&state)
+        #expect(Set(again.ids) == Set(uploads.map(\.id)))
     }
 }
