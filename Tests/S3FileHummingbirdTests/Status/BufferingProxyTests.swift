@@ -1,3 +1,7 @@
+import HTTPTypes
+import Postgres
+import NIOCore
+import NIOHTTP1
 import AsyncHTTPClient
 import Hummingbird
 import HummingbirdTesting

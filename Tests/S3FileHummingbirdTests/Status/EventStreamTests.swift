@@ -1,3 +1,5 @@
+import Postgres
+import NIOHTTP1
 import AsyncHTTPClient
 import Foundation
 import HTTPTypes

@@ -1,3 +1,7 @@
+import Postgres
+import NIOCore
+import NIOHTTP1
+import AsyncHTTPClient
 import Foundation
 import HTTPTypes
 import Hummingbird

@@ -1,3 +1,8 @@
+import HTTPTypes
+import Postgres
+import NIOCore
+import NIOHTTP1
+import AsyncHTTPClient
 import Foundation
 import Hummingbird
 import HummingbirdTesting
@@ -90,6 +95,7 @@ extension TestSite {
                 tmpBucket: "",
                 tmpKey: "",
                 etag: "",
+                versionID: nil,
                 bucket: "",
                 key: "",
                 place: Lane(queue: "default", priority: 0, runAt: Date(), uploadID: try row["upload_id", UUID.self])
