@@ -195,7 +195,10 @@ let package = Package(
         .target(
             name: "S3FileHTTP",
             dependencies: ["S3", "S3File", crypto, httpTypes, logging, nioCore, nioFoundationCompat],
-            resources: [.embedInCode("Resources/s3file.js"), .embedInCode("Resources/s3file.css")],
+            resources: [
+                "script/texts.js", "script/rows.js", "script/files.js", "script/upload.js", "script/form.js", "s3file-retry.js",
+                "s3file-options.js", "s3file-multipart.js", "s3file-status.js", "s3file.css",
+            ].map { .embedInCode("Resources/\($0)") },
             swiftSettings: swiftSettings
         ),
         .target(

@@ -8,10 +8,16 @@ struct BrowserAsset: Sendable {
     let contentType: String
     let entityTag: String
 
+    /// One module, of parts that share a scope: in this order.
     static let script = BrowserAsset(
-        text: BrowserAsset.withoutComments(String(decoding: PackageResources.s3file_js, as: UTF8.self)),
-        contentType: "text/javascript; charset=utf-8"
+        script: PackageResources.texts_js, PackageResources.rows_js, PackageResources.files_js, PackageResources.upload_js,
+        PackageResources.form_js
     )
+    // What s3file.js loads when a page needs it.
+    static let retryScript = BrowserAsset(script: PackageResources.s3file_retry_js)
+    static let optionsScript = BrowserAsset(script: PackageResources.s3file_options_js)
+    static let multipartScript = BrowserAsset(script: PackageResources.s3file_multipart_js)
+    static let statusScript = BrowserAsset(script: PackageResources.s3file_status_js)
     static let stylesheet = BrowserAsset(
         text: String(decoding: PackageResources.s3file_css, as: UTF8.self),
         contentType: "text/css; charset=utf-8"
@@ -24,12 +30,11 @@ struct BrowserAsset: Sendable {
         self.entityTag = "\"\(digest.joined())\""
     }
 
-    /// The script writes each comment on a line of its own and no string over several lines, so both can go without reading it.
-    static func withoutComments(_ script: String) -> String {
-        script.split(separator: "\n")
-            .map { $0.drop { $0 == " " } }
-            .filter { !$0.hasPrefix("//") && !$0.isEmpty }
-            .joined(separator: "\n") + "\n"
+    private init(script parts: [UInt8]...) {
+        self.init(
+            text: parts.map { CompactScript.text(of: String(decoding: $0, as: UTF8.self)) }.joined(),
+            contentType: "text/javascript; charset=utf-8"
+        )
     }
 
     /// The file, or 304 when the browser has it. An hour without asking, so that a new release is soon seen everywhere.

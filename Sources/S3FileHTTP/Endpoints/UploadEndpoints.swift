@@ -17,6 +17,14 @@ public struct UploadEndpoints: Sendable {
     /// What there is to ask for.
     public enum Route: Sendable, CaseIterable {
         case script
+        /// What the script loads when an upload begins, for when one fails.
+        case retryScript
+        /// What it loads for inputs with options or kept files.
+        case optionsScript
+        /// What it loads for files too long for one POST.
+        case multipartScript
+        /// What it loads for `<s3file-status>`.
+        case statusScript
         case stylesheet
         /// The status of one upload, as JSON with an ETag: with its token, as `?token=` or `Authorization: Bearer`. With `?wait=20` and
         /// `If-None-Match` it answers as soon as something changes, and with 304 after so many seconds.
@@ -44,7 +52,8 @@ public struct UploadEndpoints: Sendable {
 
         public var method: HTTPRequest.Method {
             switch self {
-            case .script, .stylesheet, .status, .statuses, .events, .multipartParts: .get
+            case .script, .retryScript, .optionsScript, .multipartScript, .statusScript, .stylesheet: .get
+            case .status, .statuses, .events, .multipartParts: .get
             case .inputs, .beginMultipart, .multipartURLs, .completeMultipart: .post
             case .abortMultipart: .delete
             case .statusPreflight, .statusesPreflight, .eventsPreflight: .options
@@ -55,6 +64,10 @@ public struct UploadEndpoints: Sendable {
         public var path: String {
             switch self {
             case .script: "s3file.js"
+            case .retryScript: "s3file-retry.js"
+            case .optionsScript: "s3file-options.js"
+            case .multipartScript: "s3file-multipart.js"
+            case .statusScript: "s3file-status.js"
             case .stylesheet: "s3file.css"
             case .status, .statusPreflight: "uploads/:id"
             case .statuses, .statusesPreflight: "uploads"
@@ -93,6 +106,10 @@ public struct UploadEndpoints: Sendable {
         do {
             return switch route {
             case .script: BrowserAsset.script.answer(to: request)
+            case .retryScript: BrowserAsset.retryScript.answer(to: request)
+            case .optionsScript: BrowserAsset.optionsScript.answer(to: request)
+            case .multipartScript: BrowserAsset.multipartScript.answer(to: request)
+            case .statusScript: BrowserAsset.statusScript.answer(to: request)
             case .stylesheet: BrowserAsset.stylesheet.answer(to: request)
             case .status: try await self.admitting(request, self.status)
             case .statuses: try await self.admitting(request, self.statuses)

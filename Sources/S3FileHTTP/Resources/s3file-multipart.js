@@ -1,0 +1,137 @@
+// S3File: a file that is too long for one POST travels in parts, and goes on where it was after a reload.
+// s3file.js loads this for the first such file.
+
+const PARALLEL = 4
+// Addresses asked for at a time; the server signs at most 100.
+const ADDRESSES = 20
+const PREFIX = 's3file:'
+
+// What is kept over a reload: {upload, key, partSize, ticket}, by what tells the file from others.
+const nameOf = ({ file, picker }) =>
+  PREFIX + JSON.stringify([picker.input.name, file.name, file.size, file.lastModified])
+
+const recall = (entry) => {
+  try {
+    return JSON.parse(localStorage.getItem(nameOf(entry)))
+  } catch {
+    return null
+  }
+}
+
+// Where nothing may be kept, nothing is resumed.
+const remember = (entry, value) => {
+  try {
+    if (value) localStorage.setItem(nameOf(entry), JSON.stringify(value))
+    else localStorage.removeItem(nameOf(entry))
+  } catch {}
+}
+
+// A question to the app's server. Rejects as s3file.js's own requests do.
+const ask = async (url, method, values, signal) => {
+  const body = values && new URLSearchParams(values)
+  const response = await fetch(url, { method, body, signal }).catch(() => {
+    throw { code: 'NetworkError', again: true }
+  })
+  const answer = await response.json().catch(() => ({}))
+  if (response.ok) return answer
+  throw { code: answer.code ?? `${response.status}`, status: response.status, message: answer.detail, again: response.status >= 500 }
+}
+
+const begin = async (entry, url, signal) => {
+  const { file, picker } = entry
+  const ticket = picker.input.dataset.s3fSignature
+  const started = await ask(url, 'POST', { ticket, size: file.size, type: file.type || 'application/octet-stream' }, signal)
+  const plan = { ...started, ticket }
+  remember(entry, plan)
+  return { plan, done: [] }
+}
+
+// The upload that was begun before, if the server still knows it.
+const resume = async (entry, url, signal) => {
+  const plan = recall(entry)
+  if (!plan) return null
+  try {
+    const { parts } = await ask(`${url}?${new URLSearchParams({ upload: plan.upload })}`, 'GET', null, signal)
+    return { plan, done: parts }
+  } catch (failure) {
+    if (failure.again) throw failure
+    remember(entry)
+    return null
+  }
+}
+
+// One try of a whole upload: what earlier tries brought stays. Resolves with the key.
+export const upload = async (entry, kit) => {
+  const { file, picker } = entry
+  const url = picker.input.dataset.s3fMultipart
+  const stop = new AbortController()
+  const requests = new Set()
+  let moved = false
+  entry.abort = () => {
+    stop.abort()
+    for (const part of requests) part.abort()
+    if (entry.gone) discard(entry, url)
+  }
+  try {
+    const { plan, done } = (await resume(entry, url, stop.signal)) ?? (await begin(entry, url, stop.signal))
+    const { partSize } = plan
+    const lengthOf = (number) => Math.min(partSize, file.size - (number - 1) * partSize)
+    const count = Math.max(1, Math.ceil(file.size / partSize))
+    const missing = Array.from({ length: count }, (_, index) => index + 1).filter((number) => !done.includes(number))
+    const loaded = new Map(done.map((number) => [number, lengthOf(number)]))
+    const addresses = new Map()
+    let asking
+
+    const addressOf = async (number) => {
+      while (!addresses.has(number)) {
+        asking ??= (async () => {
+          const numbers = [number, ...missing].slice(0, ADDRESSES)
+          const values = [['upload', plan.upload], ...[...new Set(numbers)].map((number) => ['part', number])]
+          const { parts } = await ask(`${url}/parts`, 'POST', values, stop.signal)
+          for (const part of parts) addresses.set(part.number, part.url)
+        })().finally(() => (asking = null))
+        await asking
+      }
+      return addresses.get(number)
+    }
+
+    const sendPart = async (number) => {
+      const address = await addressOf(number)
+      const part = {}
+      requests.add(part)
+      const from = (number - 1) * partSize
+      const onprogress = (event) => {
+        loaded.set(number, Math.min(event.loaded, lengthOf(number)))
+        kit.advance(entry, [...loaded.values()].reduce((sum, bytes) => sum + bytes, 0), event)
+      }
+      const { status, responseXML } = await kit
+        .send(part, 'PUT', address, file.slice(from, from + lengthOf(number)), onprogress)
+        .finally(() => requests.delete(part))
+      const of = (tag) => responseXML?.getElementsByTagNameNS('*', tag)[0]?.textContent
+      // An address that has run out is asked for again by the next try.
+      if (status !== 200) throw { code: of('Code') ?? `${status}`, status, message: of('Message'), request: of('RequestId'), again: status !== 400 }
+      loaded.set(number, lengthOf(number))
+      moved = true
+    }
+
+    const lane = async () => {
+      while (missing.length && !stop.signal.aborted) await sendPart(missing.shift())
+    }
+    await Promise.all(Array.from({ length: PARALLEL }, lane))
+    const { key } = await ask(`${url}/complete`, 'POST', { upload: plan.upload }, stop.signal)
+    remember(entry)
+    entry.ticket = plan.ticket
+    return key
+  } catch (failure) {
+    stop.abort()
+    for (const part of requests) part.abort()
+    throw { ...failure, moved }
+  }
+}
+
+// Cancelled: what has arrived is of no use to anybody. It need not be waited for.
+const discard = (entry, url) => {
+  const plan = recall(entry)
+  remember(entry)
+  if (plan) fetch(`${url}?${new URLSearchParams({ upload: plan.upload })}`, { method: 'DELETE', keepalive: true }).catch(() => {})
+}

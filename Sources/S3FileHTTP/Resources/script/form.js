@@ -1,0 +1,99 @@
+
+// MARK: the form
+
+// When nothing moves any more: what has become of it is said, and a form that waits for it goes.
+const settle = (form) => {
+  const state = stateOf(form)
+  const entries = entriesOf(form)
+  offerToCancel(form)
+  if (!state.hasBegun || entries.some(isMoving)) return
+  const count = entries.filter(({ state }) => state !== 'uploaded').length
+  const sendable = state.busy && entries.length && !count
+  if (entries.length) state.say(count ? text('failed', { count, total: entries.length }) : text(sendable ? 'sending' : 'done'))
+  state.busy = state.hasBegun = false
+  set(form, 'aria-busy')
+  // When every file was cancelled, nobody wants the form sent.
+  if (!sendable || !form.isConnected) return
+  HTMLFormElement.prototype.requestSubmit.call(form, state.submitter?.form === form ? state.submitter : null)
+}
+
+// First in line, so that every other listener sees one submit only: the one that carries the keys.
+const onSubmit = (event) => {
+  const { target: form, submitter } = event
+  const inputs = inputsOf(form)
+  if (!inputs.length) return
+  const state = stateOf(form)
+  // By attribute: a control named "method" hides the property.
+  state.plain = !/^post$/i.test(submitter?.getAttribute('formmethod') ?? form.getAttribute('method'))
+  if (state.plain) return
+  // A script may have put files there without a change event.
+  inputs.forEach(sync)
+  const entries = entriesOf(form)
+  const ready = entries.every(({ state }) => state === 'uploaded')
+  const twice = performance.now() - state.sent < 1000
+  if (ready && !state.busy && !twice) return
+  event.preventDefault()
+  event.stopImmediatePropagation()
+  state.submitter = submitter
+  if (ready) return
+  const refused = entries.find(({ refused }) => refused)
+  if (refused) return alarm({ form }, `${refused.file.name}: ${refused.refused}`)
+  state.busy = true
+  set(form, 'aria-busy', 'true')
+  begin(entries)
+}
+
+// Whoever asks for the form's data, the browser or a script, gets keys in place of files.
+const onFormData = ({ target: form, formData }) => {
+  if (forms.get(form)?.plain) return
+  for (const input of inputsOf(form)) {
+    const { name, dataset } = input
+    if (!name) continue
+    const { entries } = pickerOf(input)
+    const others = formData.getAll(name).filter((value) => !(value instanceof File))
+    formData.delete(name)
+    for (const value of others) formData.append(name, value)
+    formData.append('s3file', name)
+    // A file that went on after a reload has the ticket it began with.
+    const tickets = [dataset.s3fSignature ?? '', ...entries.map(({ ticket }) => ticket).filter(Boolean)]
+    for (const ticket of new Set(tickets)) formData.append(`${name}-s3f-signature`, ticket)
+    for (const { state, key, file } of entries) {
+      // No key: whoever takes the data without waiting for the upload is told so by the server, by the file's name.
+      formData.append(name, state === 'uploaded' ? key : '')
+      formData.append(`${name}-s3f-name`, file.name)
+    }
+  }
+}
+
+// MARK: <s3file-status src="/s3file/uploads/…?token=…">
+
+class S3FileStatus extends HTMLElement {
+  async connectedCallback() {
+    (await load('status')).watch(this, kit)
+  }
+
+  disconnectedCallback() {
+    this.forget?.()
+  }
+}
+
+// MARK: start
+
+if (!customElements.get('s3file-status')) {
+  customElements.define('s3file-status', S3FileStatus)
+  document.addEventListener('submit', onSubmit, true)
+  document.addEventListener('formdata', onFormData)
+  document.addEventListener('change', onChange)
+  document.addEventListener('reset', ({ target }) => setTimeout(() => inputsOf(target).forEach(sync)))
+  // A submit that nobody stopped is on its way: its double click is not.
+  addEventListener('submit', ({ target, defaultPrevented }) => {
+    if (!defaultPrevented && forms.has(target)) forms.get(target).sent = performance.now()
+  })
+  // At the start, and when the page comes back from the cache: then it may be sent again.
+  addEventListener('pageshow', () => {
+    for (const input of document.querySelectorAll(PICKER)) {
+      if (input.form) stateOf(input.form).sent = -1e9
+      sync(input)
+    }
+  })
+}

@@ -1,0 +1,63 @@
+// S3File: sends the files of input.s3file straight to S3, then lets the form go with their keys.
+// No dependency, no inline code or style: `script-src 'self'` is enough.
+// The parts of this folder are served as one module, joined in their order. A comment has a line of its own, so that it can be left out.
+
+// What people read. A page in another language has its own words under the same names, in JSON:
+// <script type="application/json" data-s3file-texts>{"lang": "de", "remove": "Entfernen", …}</script>
+// Where a number decides, a text has the plural forms of Intl.PluralRules: {"one": "…", "other": "…"}.
+const texts = {
+  lang: 'en',
+  files: 'Files: {label}',
+  chosen: 'Chosen',
+  waiting: 'Waiting',
+  uploading: 'Uploading {percent}, {loaded} of {size}',
+  left: '{text}, about {time} left',
+  sent: 'Sent, waiting for the storage',
+  uploaded: 'Uploaded',
+  attention: 'Needs attention: {text}',
+  remove: 'Remove',
+  cancel: 'Cancel',
+  named: '{action} {name}',
+  network: 'The connection to the file storage failed. Check your network and try again.',
+  cancelAll: 'Cancel all',
+  tooLarge: 'Too large: {size}, the limit is {limit}.',
+  wrongType: 'Not an accepted type. Accepted: {types}.',
+  tooMany: 'Too many files: {count}, the limit is {limit}.',
+  starting: { one: 'Uploading {count} file.', other: 'Uploading {count} files.' },
+  progress: '{percent} uploaded.',
+  removed: 'Removed {name}.',
+  failed: '{count} of {total} files could not be uploaded.',
+  done: 'All files are uploaded.',
+  sending: 'All files are uploaded. Sending the form.',
+}
+
+// The page's own words are looked for when the first is needed: then they are there.
+let translated
+
+const text = (name, values) => {
+  if (!translated) {
+    translated = true
+    for (const block of document.querySelectorAll('script[data-s3file-texts]')) Object.assign(texts, JSON.parse(block.textContent))
+  }
+  const found = texts[name]
+  const pattern = found.other ? (found[new Intl.PluralRules(texts.lang).select(values.count)] ?? found.other) : found
+  return pattern.replace(/{(\w+)}/g, (_, key) => values[key])
+}
+
+const number = (value, options) => new Intl.NumberFormat(texts.lang, { maximumFractionDigits: 1, ...options }).format(value)
+
+const measure = (value, unit, unitDisplay = 'long') => number(value, { style: 'unit', unit, unitDisplay })
+
+const UNITS = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte']
+
+// Which of the units it is told in.
+const step = (bytes) => (bytes < 999.95 ? 0 : Math.min(4, 1 + step(bytes / 1000)))
+
+const size = (bytes) => measure(bytes / 1000 ** step(bytes), UNITS[step(bytes)], step(bytes) ? 'short' : 'long')
+
+const percent = (fraction) => number(Math.floor(100 * fraction) / 100, { style: 'percent' })
+
+const duration = (seconds) =>
+  seconds < 60 ? measure(Math.ceil(seconds), 'second')
+  : seconds < 5400 ? measure(Math.ceil(seconds / 60), 'minute')
+  : measure(seconds / 3600, 'hour')
