@@ -50,8 +50,10 @@ struct Gallery {
     static let documents = UploadField(
         "documents",
         uploadTo: "documents/%Y/%m/%d/",
-        maximumSize: .gigabytes(5),
-        maximumCount: 10
+        maximumSize: .gigabytes(50),
+        maximumCount: 10,
+        options: [.immediate, .dropZone],
+        resumable: .above(.megabytes(100))
     )
 
     /// Checked here alone, to show how a form comes back with its files.

@@ -31,9 +31,7 @@ struct Pages: Sendable {
             Model(
                 avatar: avatar.html(attributes: ["id": "avatar", "aria-describedby": "avatar-limit"]),
                 avatarLimit: "One image, up to \(avatar.field.maximumSize).",
-                documents: documents.html(attributes: [
-                    "id": "documents", "aria-describedby": "documents-limit", "data-s3f-options": "immediate drop",
-                ]),
+                documents: documents.html(attributes: ["id": "documents", "aria-describedby": "documents-limit"]),
                 documentsLimit:
                     "Any kind of file: up to \(documents.field.maximumCount), each up to \(documents.field.maximumSize).",
                 caption: caption,

@@ -3,6 +3,7 @@ import Foundation
 import NIOCore
 import NIOFoundationCompat
 import NIOHTTP1
+import S3
 import TestEnvironment
 
 /// The example app's pages, as a person uses them.
@@ -26,6 +27,17 @@ struct GalleryPage: Sendable {
                 }
             }
         }
+    }
+
+    /// The files of a folder and a browser that nobody has used, at the form of an installation that the suite's tests share.
+    static func shared(_ body: @Sendable (GalleryPage, URL) async throws -> Void) async throws {
+        guard let page = SharedPage.page else { throw WebDriverError(description: "the suite lacks the trait .sharedPage") }
+        try await page.setFaults("")
+        try await page.openForm()
+        try await page.browser.forget()
+        try await page.browser.resize(width: 1000, height: 1250)
+        try await page.openForm()
+        try await withTemporaryFolder { try await body(page, $0) }
     }
 
     func openForm() async throws {
@@ -75,6 +87,64 @@ struct GalleryPage: Sendable {
             }
             return stored
         }
+    }
+
+    /// Keeps the names and details of the script's events from now on.
+    func listen() async throws {
+        try await self.browser.run(
+            """
+            window.heard = []
+            for (const name of ['start', 'progress', 'retry', 'uploaded', 'error', 'cancel']) {
+                document.addEventListener('s3file:' + name, ({ type, detail }) => heard.push([type.slice(7), detail.name, detail.code].join(' ').trim()))
+            }
+            """
+        )
+    }
+
+    /// The events since ``listen()``, but those of progress.
+    func events() async throws -> [String] {
+        let text = try await self.browser.run("return heard.filter((event) => !event.startsWith('progress')).join('\\n')") ?? ""
+        return text.split(separator: "\n").map(String.init)
+    }
+
+    /// What the polite live region and the alert of the form say.
+    func spoken() async throws -> (status: String, alert: String) {
+        (
+            try await self.browser.run("return document.querySelector('.s3file-spoken[role=status]').textContent") ?? "",
+            try await self.browser.run("return document.querySelector('.s3file-spoken[role=alert]').textContent") ?? ""
+        )
+    }
+
+    /// The bucket that the page's files are posted to, as the page names it.
+    func bucket() async throws -> (endpoint: String, name: String) {
+        let page = String(decoding: try await self.bytes(at: "/"), as: UTF8.self)
+        guard let start = page.range(of: "data-url=\"")?.upperBound,
+            let url = URL(string: String(page[start...].prefix { $0 != "\"" })),
+            let port = url.port
+        else {
+            throw WebDriverError(description: "the page has no data-url")
+        }
+        return ("http://127.0.0.1:\(port)", url.lastPathComponent)
+    }
+
+    /// Lets the development server misbehave; with an empty text no longer.
+    func setFaults(_ rules: String) async throws {
+        var request = HTTPClientRequest(url: try await self.bucket().endpoint + "/_faults")
+        request.method = .PUT
+        request.body = .bytes(ByteBuffer(string: rules))
+        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(10))
+        guard response.status == .ok else { throw WebDriverError(description: "/_faults answered \(response.status)") }
+    }
+
+    /// A client of the storage behind the page.
+    func withStorage<R: Sendable>(_ body: (S3Client, _ bucket: String) async throws -> R) async throws -> R {
+        let (endpoint, bucket) = try await self.bucket()
+        let configuration = S3Configuration(
+            endpoint: endpoint,
+            region: "us-east-1",
+            credentials: StaticCredentials(S3Credentials(accessKeyID: "s3file-dev", secretAccessKey: "s3file-dev-secret-key"))
+        )
+        return try await TestStore.withClient(configuration) { client, _ in try await body(client, bucket) }
     }
 
     /// What is behind a link of the page.

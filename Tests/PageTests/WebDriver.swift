@@ -12,7 +12,7 @@ struct WebDriverError: Error, CustomStringConvertible {
 
 /// A headless Chromium, led by the W3C's protocol: <https://www.w3.org/TR/webdriver2/>
 struct Browser: Sendable {
-    private let session: String
+    let session: String
 
     /// Starts a browser for the length of `body`.
     static func with<R: Sendable>(_ body: @Sendable (Browser) async throws -> R) async throws -> R {
@@ -90,16 +90,10 @@ struct Browser: Sendable {
         try await Self.call(.POST, self.session + "/execute/sync", ["script": script, "args": [String]()]) as? String
     }
 
-    /// Slows sending down, or with `nil` no longer.
-    func limitUpload(bytesPerSecond: Int?) async throws {
-        guard let bytesPerSecond else {
-            _ = try await Self.call(.DELETE, self.session + "/chromium/network_conditions")
-            return
-        }
-        let conditions: [String: Any] = [
-            "offline": false, "latency": 0, "download_throughput": 100_000_000, "upload_throughput": bytesPerSecond,
-        ]
-        _ = try await Self.call(.POST, self.session + "/chromium/network_conditions", ["network_conditions": conditions])
+    /// Runs a script in the page that says `done(text)` when it has finished.
+    func runUntilDone(_ script: String) async throws -> String? {
+        let script = "const done = arguments[arguments.length - 1]; " + script
+        return try await Self.call(.POST, self.session + "/execute/async", ["script": script, "args": [String]()]) as? String
     }
 
     /// What the page's scripts and its security policy complained of since the last call.
@@ -128,7 +122,7 @@ struct Browser: Sendable {
         return value
     }
 
-    fileprivate static func call(
+    static func call(
         _ method: HTTPMethod,
         _ url: String,
         _ parameters: [String: Any] = [:]
@@ -147,12 +141,11 @@ struct Browser: Sendable {
         }
         return answer?["value"]
     }
-
 }
 
 /// An element of the page as it was when it was found.
 struct Element: Sendable {
-    fileprivate let reference: String
+    let reference: String
 
     func click() async throws {
         _ = try await Browser.call(.POST, self.reference + "/click")

@@ -10,7 +10,10 @@ struct BrowserAsset: Sendable {
 
     /// One module, of parts that share a scope: in this order.
     static let script = BrowserAsset(
-        script: PackageResources.texts_js, PackageResources.rows_js, PackageResources.files_js, PackageResources.upload_js,
+        script: PackageResources.texts_js,
+        PackageResources.rows_js,
+        PackageResources.files_js,
+        PackageResources.upload_js,
         PackageResources.form_js
     )
     // What s3file.js loads when a page needs it.

@@ -35,18 +35,9 @@ const SENTENCES = [
 // Of a storage that can be reached all the same.
 const UNREADABLE = { code: 'NoAnswer', message: 'Its connections break off, or no CORS rule lets this page read its answers.' }
 
-// Whether the policy has run out, by this computer's clock. A wrong one does no harm.
-const isOver = ({ dataset }) => {
-  try {
-    return Date.parse(JSON.parse(atob(dataset.fieldsPolicy)).expiration) < Date.now()
-  } catch {
-    return false
-  }
-}
-
-// Before a try.
+// Before a try: a policy that has run out, by this computer's clock, is renewed. A clock that is wrong does no harm.
 export const freshen = async (entry, kit) => {
-  if (isOver(entry.picker.input)) await renew(entry, kit)
+  if (Date.parse(entry.picker.input.dataset.s3fExpires) < Date.now()) await renew(entry, kit)
 }
 
 // A fresh policy and ticket for the same folder: one request, however many files wait for it.
@@ -56,10 +47,11 @@ const renew = ({ picker }, { set }) =>
     const body = new URLSearchParams({ ticket: input.dataset.s3fSignature })
     const response = await fetch(input.dataset.s3fInputs, { method: 'POST', body })
     if (!response.ok) throw new Error(`A fresh policy was refused: ${response.status}`)
-    const { url, fields, ticket } = await response.json()
+    const { url, fields, ticket, expiresAt } = await response.json()
     for (const { name } of [...input.attributes]) if (name.startsWith('data-fields-')) input.removeAttribute(name)
     for (const name in fields) set(input, `data-fields-${name}`, fields[name])
     input.dataset.url = url
+    input.dataset.s3fExpires = expiresAt
     input.dataset.s3fSignature = ticket
   })().finally(() => (picker.renewal = null)))
 

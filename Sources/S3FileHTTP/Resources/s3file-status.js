@@ -24,6 +24,8 @@ const STEPS = ['uploaded', 'queued', 'moving', 'stored']
 const FINAL = /^(stored|failed|cancelled|expired|unknown)$/
 // Milliseconds in which the first event must come, or something between here and the server holds events back.
 const PATIENCE = 4000
+// What the server answers in one request.
+const MOST = 100
 
 // The address below which the uploads are → its page's elements and connection.
 const channels = new Map()
@@ -31,12 +33,14 @@ let kit, announce, alarm
 
 export const watch = (element, tools) => {
   if (!kit) start(tools)
-  const { href } = new URL(element.getAttribute('src'), document.baseURI)
-  const [, root, id, token] = /^(.*)\/uploads\/([^/?]+)\?(?:.*&)?token=([^&#]+)/.exec(href) ?? []
-  if (!root) return draw(element, { status: 'unknown' })
+  const { origin, pathname, searchParams } = new URL(element.getAttribute('src'), document.baseURI)
+  const [, path, id] = /^(.*)\/uploads\/([^/]+)$/.exec(pathname) ?? []
+  if (!id) return draw(element, { status: 'unknown' })
+  const root = origin + path
+  const token = searchParams.get('token')
   let channel = channels.get(root)
   if (!channel) channels.set(root, (channel = { root, elements: new Map() }))
-  channel.elements.set(element, { id: id.toLowerCase(), upload: `${id}.${token}` })
+  channel.elements.set(element, { id: id.toLowerCase(), upload: token ? `${id}.${token}` : id })
   element.forget = () => {
     channel.elements.delete(element)
     if (!unfinished(channel).length) close(channel)
@@ -44,9 +48,13 @@ export const watch = (element, tools) => {
   connect(channel)
 }
 
-const unfinished = ({ elements }) => [...elements].filter(([element]) => !FINAL.test(element.dataset.state))
+const isFinal = ({ dataset }) => FINAL.test(dataset.state)
 
-const query = (channel) => unfinished(channel).map(([, { upload }]) => `upload=${upload}`).join('&')
+const unfinished = ({ elements }) => [...elements].filter(([element]) => !isFinal(element))
+
+const asked = (channel) => unfinished(channel).slice(0, MOST)
+
+const query = (channel) => new URLSearchParams(asked(channel).map(([, { upload }]) => ['upload', upload]))
 
 const close = (channel) => {
   channel.source?.close()
@@ -63,7 +71,8 @@ const connect = (channel) => {
 }
 
 const listen = (channel) => {
-  if (!unfinished(channel).length) return
+  channel.asked = asked(channel)
+  if (!channel.asked.length) return
   const source = (channel.source = new EventSource(`${channel.root}/events?${query(channel)}`))
   const giveUp = () => {
     close(channel)
@@ -74,6 +83,8 @@ const listen = (channel) => {
   source.addEventListener('status', ({ data }) => {
     clearTimeout(channel.timer)
     take(channel, [JSON.parse(data)])
+    // The next hundred.
+    if (channel.asked.every(([element]) => isFinal(element))) connect(channel)
   })
   source.onerror = () => source.readyState === EventSource.CLOSED && giveUp()
 }
@@ -84,17 +95,18 @@ const poll = async (channel) => {
   let tag = ''
   let pause = 1000
   while (unfinished(channel).length && !polling.signal.aborted) {
+    const elements = asked(channel)
     const url = `${channel.root}/uploads?${query(channel)}${tag && '&wait=20'}`
     const headers = tag ? { 'If-None-Match': tag } : {}
     const response = await fetch(url, { headers, cache: 'no-store', signal: polling.signal }).catch(() => null)
     if (polling.signal.aborted) return
     const isRefused = response && response.status >= 400 && response.status < 500 && response.status !== 429
     const answer = response?.ok && (await response.json().catch(() => null))
-    if (isRefused) for (const [element] of unfinished(channel)) draw(element, { status: 'unknown' })
+    if (isRefused) for (const [element] of elements) draw(element, { status: 'unknown' })
     if (answer) {
       tag = response.headers.get('ETag') ?? ''
       const known = answer.uploads.map(({ id }) => id)
-      for (const [element, { id }] of unfinished(channel)) if (!known.includes(id)) draw(element, { status: 'unknown' })
+      for (const [element, { id }] of elements) if (!known.includes(id)) draw(element, { status: 'unknown' })
       take(channel, answer.uploads)
     }
     pause = answer || response?.status === 304 ? 1000 : Math.min(5000, pause * 1.5)
