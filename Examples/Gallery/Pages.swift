@@ -33,7 +33,7 @@ struct Pages: Sendable {
                 avatarLimit: "One image, up to \(avatar.field.maximumSize).",
                 documents: documents.html(attributes: ["id": "documents", "aria-describedby": "documents-limit"]),
                 documentsLimit:
-                    "Any kind of file: up to \(documents.field.maximumCount), each up to \(documents.field.maximumSize).",
+                    "Choose, drop or paste any kind of file: up to \(documents.field.maximumCount), each up to \(documents.field.maximumSize).",
                 caption: caption,
                 notice: notice
             ),

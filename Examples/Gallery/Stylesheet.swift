@@ -74,6 +74,17 @@ enum Stylesheet {
             font-weight: 600;
             cursor: pointer;
         }
+        input[type="text"] {
+            display: block;
+            inline-size: 100%;
+            min-block-size: 2.75rem;
+            padding: 0.5rem 0.75rem;
+            border: 1px solid color-mix(in srgb, var(--quiet) 75%, transparent);
+            border-radius: 0.625rem;
+            background: var(--surface);
+            color: inherit;
+            font: inherit;
+        }
         .actions { margin-block-start: 2rem; }
         .actions button, .button {
             display: inline-block;

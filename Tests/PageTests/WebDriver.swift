@@ -156,6 +156,11 @@ struct Element: Sendable {
         _ = try await Browser.call(.POST, self.reference + "/value", ["text": files.map(\.path).joined(separator: "\n")])
     }
 
+    /// Writes into a text field.
+    func type(_ text: String) async throws {
+        _ = try await Browser.call(.POST, self.reference + "/value", ["text": text])
+    }
+
     /// As it is rendered.
     var text: String {
         get async throws { try await Browser.call(.GET, self.reference + "/text") as? String ?? "" }
