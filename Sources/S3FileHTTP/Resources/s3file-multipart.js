@@ -37,6 +37,12 @@ const ask = async (url, method, values, signal) => {
   throw { code: answer.code ?? `${response.status}`, status: response.status, message: answer.detail, again: response.status >= 500 }
 }
 
+// What the storage answered to a part. To a good one it answers nothing, which would not be XML.
+const refusal = ({ status, responseXML }) => {
+  const of = (tag) => responseXML?.getElementsByTagNameNS('*', tag)[0]?.textContent
+  return { code: of('Code') ?? `${status}`, status, message: of('Message'), request: of('RequestId'), again: status !== 400 }
+}
+
 const begin = async (entry, url, signal) => {
   const { file, picker } = entry
   const ticket = picker.input.dataset.s3fSignature
@@ -104,12 +110,11 @@ export const upload = async (entry, kit) => {
         loaded.set(number, Math.min(event.loaded, lengthOf(number)))
         kit.advance(entry, [...loaded.values()].reduce((sum, bytes) => sum + bytes, 0), event)
       }
-      const { status, responseXML } = await kit
+      const request = await kit
         .send(part, 'PUT', address, file.slice(from, from + lengthOf(number)), onprogress)
         .finally(() => requests.delete(part))
-      const of = (tag) => responseXML?.getElementsByTagNameNS('*', tag)[0]?.textContent
       // An address that has run out is asked for again by the next try.
-      if (status !== 200) throw { code: of('Code') ?? `${status}`, status, message: of('Message'), request: of('RequestId'), again: status !== 400 }
+      if (request.status !== 200) throw refusal(request)
       loaded.set(number, lengthOf(number))
       moved = true
     }
