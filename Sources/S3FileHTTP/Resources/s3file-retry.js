@@ -65,7 +65,8 @@ export const recover = async (entry, failure, kit) => {
     entry.renewed = true
     if (await renew(entry, kit).then(() => true, () => false)) return
   }
-  if (!failure.again) throw describe(entry, failure, kit)
+  const isWorthIt = failure.again || failure.status >= 500 || failure.code === 'RequestTimeout'
+  if (!isWorthIt) throw describe(entry, failure, kit)
   // A long upload may fail as often as it likes, if only it gets on.
   entry.tries = failure.moved ? 1 : entry.tries + 1
   if (entry.tries >= TRIES && navigator.onLine) {

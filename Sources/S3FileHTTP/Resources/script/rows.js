@@ -125,6 +125,7 @@ const show = (entry, state, words = text(state)) => {
   entry.state = row.dataset.state = state
   entry.label.textContent = words
   bar.hidden = !isMoving(entry)
+  if (state !== 'uploading') bar.value = 0
   set(bar, 'aria-valuetext', words)
   if (state !== 'error') entry.help?.remove()
   label(button, bar.hidden ? 'remove' : 'cancel', file.name)

@@ -49,15 +49,14 @@ const send = (entry, method, url, body, onprogress) =>
     request.send(body)
   })
 
-// One try. Resolves with the key; rejects with {code, status, message, request, again}.
+// One try. Resolves with the key; rejects with {code, status, message, request}.
 const post = async (entry) => {
   const { status, responseXML } = await send(entry, 'POST', entry.picker.input.dataset.url, bodyFor(entry), (event) =>
     advance(entry, event.loaded, event),
   )
   const of = (tag) => responseXML?.getElementsByTagNameNS('*', tag)[0]?.textContent
   if (status === 201 && of('Key')) return of('Key')
-  const code = of('Code') ?? `${status}`
-  throw { code, status, message: of('Message'), request: of('RequestId'), again: status >= 500 || code === 'RequestTimeout' }
+  throw { code: of('Code') ?? `${status}`, status, message: of('Message'), request: of('RequestId') }
 }
 
 // What only some pages need, or only some uploads.
@@ -69,7 +68,7 @@ const transfer = async (entry) => {
   const { s3fMultipart, s3fMultipartAbove, s3fInputs } = input.dataset
   while (!entry.gone) {
     entry.loaded = 0
-    entry.rate = entry.sampled = null
+    entry.rate = entry.since = null
     show(entry, 'uploading', text('waiting'))
     try {
       // Without a fresh policy the old one is tried.
@@ -162,13 +161,11 @@ const advance = (entry, bytes, originalEvent) => {
   const now = performance.now()
   entry.loaded = Math.min(bytes, file.size)
   const own = total([entry])
-  entry.sampled ??= { now, loaded: 0 }
-  const seconds = (now - entry.sampled.now) / 1000
-  if (seconds >= 1) {
-    const rate = (entry.loaded - entry.sampled.loaded) / seconds
-    entry.rate = entry.rate ? 0.7 * entry.rate + 0.3 * rate : rate
-    entry.sampled = { now, loaded: entry.loaded }
-  }
+  // How fast it goes, of the last seconds.
+  entry.since ??= { now, loaded: entry.loaded }
+  const seconds = (now - entry.since.now) / 1000
+  if (seconds > 2) entry.rate = (entry.loaded - entry.since.loaded) / seconds
+  if (seconds > 10) entry.since = null
   draw(entry, own)
   emit(entry, 'progress', own)
   if (!form) return
