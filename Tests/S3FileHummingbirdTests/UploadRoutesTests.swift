@@ -128,7 +128,8 @@ struct UploadRoutesTests {
 
     func checkAssets(of site: TestSite) async throws {
         try await site.app().test(.router) { client async throws in
-            for (path, type) in [("s3file.js", "text/javascript"), ("s3file.css", "text/css")] {
+            let scripts = ["s3file.js", "s3file-retry.js", "s3file-options.js", "s3file-multipart.js", "s3file-status.js"]
+            for (path, type) in scripts.map({ ($0, "text/javascript") }) + [("s3file.css", "text/css")] {
                 let response = try await self.get(client, "/s3file/" + path)
                 #expect(response.status == .ok)
                 #expect(response.headers[.contentType]?.hasPrefix(type) == true)
@@ -136,11 +137,16 @@ struct UploadRoutesTests {
                 let tag = try #require(response.headers[.eTag])
                 #expect(try await self.get(client, "/s3file/" + path, [.ifNoneMatch: tag]).status == .notModified)
             }
-            let script = try await self.get(client, "/s3file/s3file.js").text
+            var script = ""
+            for path in scripts { script += try await self.get(client, "/s3file/" + path).text }
             #expect(script.contains("customElements.define"))
             for line in script.split(separator: "\n") {
                 #expect(!line.hasPrefix("//") && !line.hasPrefix(" "))
                 #expect(line.count { $0 == "`" } % 2 == 0, "a string over several lines would lose its indentation: \(line)")
+            }
+            // What stands in strings and patterns stays as it is.
+            for text in ["'Trying again in {time}'", "split(/[\\s,]+/)", "`${code} ${message}`"] {
+                #expect(script.contains(text))
             }
             for word in ["innerHTML", "insertAdjacentHTML", "document.write", "eval(", "setAttribute('style'"] {
                 #expect(!script.contains(word))
