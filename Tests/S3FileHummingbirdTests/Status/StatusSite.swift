@@ -124,7 +124,7 @@ struct EventReader {
     /// The next event or comment; nil at the end.
     mutating func next() async throws -> ServerEvent? {
         while self.events.isEmpty {
-            guard let piece = try await self.body.next() else { return nil }
+            guard let piece = try await self.body.next(isolation: #isolation) else { return nil }
             self.text += String(buffer: piece)
             while let end = self.text.firstRange(of: "\n\n") {
                 self.events.append(ServerEvent(self.text[..<end.lowerBound]))
