@@ -2,6 +2,7 @@ import Foundation
 import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
+import NIOCore
 import S3File
 @testable import S3FileHTTP
 import S3FileHummingbird
@@ -85,9 +86,28 @@ struct ProblemTests {
         #expect(AcceptedAnswer.prefersHTML([accept]) == prefersHTML, "\(accept)")
     }
 
+    @Test func `its page has the stylesheet from where the app has the routes`() {
+        let problem = Problem(status: .notFound, code: "unknown_upload", detail: "x.")
+        let request = HTTPRequest(
+            method: .post,
+            scheme: "http",
+            authority: "localhost",
+            path: "/",
+            headerFields: [.accept: "text/html"]
+        )
+        guard case .bytes(let page) = problem.answer(to: request, paths: UploadPaths(root: "/files")).body else {
+            Issue.record("it has no body")
+            return
+        }
+        #expect(String(buffer: page).contains("href=\"/files/s3file.css\""))
+    }
+
     @Test func `a HEAD is answered with the headers alone`() {
         let problem = Problem(status: .notFound, code: "unknown_upload", detail: "x.")
-        let answer = problem.answer(to: HTTPRequest(method: .head, scheme: "http", authority: "localhost", path: "/"))
+        let answer = problem.answer(
+            to: HTTPRequest(method: .head, scheme: "http", authority: "localhost", path: "/"),
+            paths: .standard
+        )
         guard case .empty = answer.body else {
             Issue.record("it has a body")
             return

@@ -42,6 +42,16 @@ struct UploadBodyTests {
             #expect(try await read(89_999..<1_000_000) == [bytes[89_999]], "what lies beyond the end is not there")
             #expect(try await read(90_000...) == [])
             #expect(try await read(5..<5) == [])
+            // As a `Range` header may have them.
+            #expect(try await read(89_999...Int64.max) == [bytes[89_999]])
+            #expect(try await read(Int64.max...) == [])
+            #expect(try await read(Int64.max...Int64.max) == [])
+            #expect(try await read(100_000..<200_000) == [])
+            #expect(try await read(-5..<5) == Array(bytes[0..<5]))
+            #expect(try await read(Int64.min...) == bytes)
+            #expect(try await read(...Int64.max) == bytes)
+            #expect(try await read(...(-1)) == [])
+            #expect(try await read(..<Int64.min) == [])
         }
     }
 

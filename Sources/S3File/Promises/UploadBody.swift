@@ -82,6 +82,13 @@ public struct UploadBody: AsyncSequence, Sendable {
         guard S3ObjectHead.isSameETag(object.head.etag, self.promise.etag), object.head.size == self.promise.size else {
             throw S3Error(.preconditionFailed, status: 412, message: "The object has another ETag or size.")
         }
+        // For stores that do not know ranges.
+        let isHonoured =
+            switch object.bytes {
+            case .streamed(let body): body.range == self.range.lowerBound...(self.range.upperBound - 1)
+            case .inMemory(let buffer): buffer.readableBytes == self.range.count
+            }
+        guard isHonoured else { throw S3Error(.invalidResponse, status: 200, message: "The answer has another range.") }
         return object
     }
 }
@@ -90,9 +97,10 @@ extension UploadPromise {
     /// All bytes of the file.
     public var body: UploadBody { UploadBody(promise: self, range: 0..<self.size) }
 
-    /// Some bytes of the file; what lies beyond its end is not there.
+    /// Some bytes of the file; what lies before its beginning or beyond its end is not there. Any bounds will do, such as those of a `Range`
+    /// header.
     public func body(_ range: some RangeExpression<Int64>) -> UploadBody {
-        UploadBody(promise: self, range: range.relative(to: 0..<Int64.max).clamped(to: 0..<self.size))
+        UploadBody(promise: self, range: Range(range, within: self.size))
     }
 
     fileprivate func refusal(reading error: any Error) -> any Error {

@@ -121,7 +121,7 @@ public struct FormIntake: Sendable {
                 "s3file.underlying": "\(problem.underlying.map { "\($0)" } ?? "")",
             ]
         )
-        return problem.answer(to: request)
+        return problem.answer(to: request, paths: self.uploads.paths)
     }
 
     private func take(_ read: ReadForm, subject: String?) async throws -> TakenForm {

@@ -35,8 +35,11 @@ struct Problem: Error, Sendable {
     var underlying: (any Error)?
 
     /// By what the client accepts. A form that was posted to an app is answered so; the endpoints only speak JSON.
-    func answer(to request: HTTPRequest) -> HTTPAnswer {
-        var answer = AcceptedAnswer.prefersHTML(request.headerFields[values: .accept]) ? self.page(for: request) : self.details()
+    ///
+    /// - Parameter paths: where the app has the stylesheet.
+    func answer(to request: HTTPRequest, paths: UploadPaths) -> HTTPAnswer {
+        var answer =
+            AcceptedAnswer.prefersHTML(request.headerFields[values: .accept]) ? self.page(for: request, paths) : self.details()
         answer.headers[.vary] = "Accept"
         // The same headers as to a GET, and nothing more. <https://www.rfc-editor.org/rfc/rfc9110#name-head>
         if request.method == .head { answer.body = .empty }
@@ -81,7 +84,7 @@ struct Problem: Error, Sendable {
     }
 
     /// Without script or inline style, so that it shows under any content security policy.
-    private func page(for request: HTTPRequest) -> HTTPAnswer {
+    private func page(for request: HTTPRequest, _ paths: UploadPaths) -> HTTPAnswer {
         let faults = self.errors.isEmpty ? [Fault(filename: self.filename, code: self.code, detail: self.detail)] : self.errors
         let html = """
             <!doctype html>
@@ -91,7 +94,7 @@ struct Problem: Error, Sendable {
             <meta name="viewport" content="width=device-width, initial-scale=1">
             <meta name="color-scheme" content="light dark">
             <title>The form was not accepted</title>
-            <link rel="stylesheet" href="\(UploadPaths.standard.stylesheet)">
+            <link rel="stylesheet" href="\(HTMLText.escaped(paths.stylesheet))">
             </head>
             <body>
             <main class="s3file-page">

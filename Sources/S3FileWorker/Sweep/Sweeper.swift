@@ -57,7 +57,7 @@ package struct Sweeper: Sendable {
         return summary
     }
 
-    /// Uploads in parts below the tmp prefix are browsers': no copy goes there.
+    /// Uploads in parts below the tmp prefix are browsers', or files of forms: no copy goes there.
     private func giveUpUploads(begunBefore limit: Date, _ summary: inout Summary) async throws {
         var next: S3UploadListing.Marker?
         repeat {
@@ -66,6 +66,12 @@ package struct Sweeper: Sendable {
             do {
                 page = try await self.s3.listMultipartUploads(bucket: self.bucket, prefix: self.prefix, after: next)
             } catch let error as S3Error where error.code == .notImplemented || error.code == .methodNotAllowed {
+                return
+            } catch let error as S3Error where error.status == 403 {
+                self.logger.warning(
+                    "Uploads in parts that were not ended stay, because they may not be listed; allow s3:ListBucketMultipartUploads",
+                    metadata: ["error": "\(error)"]
+                )
                 return
             }
             // A store may not know the prefix.
