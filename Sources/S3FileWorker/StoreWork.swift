@@ -58,7 +58,8 @@ struct S3StoreWork: StoreWork {
 
     func deleteTmpObjects(_ objects: [TmpObject], bucket: String) async throws -> (gone: [TmpObject], failure: String?) {
         // An object that was posted again since is not the one that was stored. It goes with the sweep, when its form can no longer be posted.
-        let isFenced = await self.capabilities.known(from: bucket).batchDeleteIfMatch
+        // Nobody waits for a deletion, so that it may wait for what the store honours.
+        let isFenced = await self.capabilities.capabilities(ofSource: bucket).batchDeleteIfMatch
         let result = try await self.s3.deleteObjects(
             bucket: bucket,
             objects.map {

@@ -57,9 +57,10 @@ actor StoreCapabilities {
         return nil
     }
 
-    /// What is known already of a source, whatever the destination.
-    func known(from source: String) -> S3Capabilities {
-        self.answers.first { $0.key.source == source }?.value.capabilities ?? S3Capabilities()
+    /// What is known of a source, whatever the destination; asks, if nobody has, and waits for the answer.
+    func capabilities(ofSource source: String) async -> S3Capabilities {
+        if let answer = self.answers.first(where: { $0.key.source == source }) { return answer.value.capabilities }
+        return await self.renew(self.wanted.first { $0.source == source } ?? Buckets(source: source, destination: source))
     }
 
     /// Asks, if nobody has, and waits for the answer.

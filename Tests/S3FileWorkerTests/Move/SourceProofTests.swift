@@ -75,6 +75,7 @@ import Testing
             let (job, worker) = try await here.claim()
             #expect(try row["id", UUID.self] == job.id)
             let work = S3StoreWork(connections: here.connections, options: .init(), logger: .quiet)
+            _ = await work.capabilities.capabilities(from: here.bucket, to: "elsewhere")
             let outcome = await work.move(here.attempt(job, worker: worker))
             guard case .stored(_, _, .sourceCondition, _) = outcome else { throw Unexpected(outcome) }
             let settled = try await here.queue.settle([(job, outcome)], worker: worker)
