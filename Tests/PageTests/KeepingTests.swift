@@ -40,7 +40,7 @@ extension PageTests {
             }
         }
 
-        @Test("a policy that has run out is renewed before a byte is sent; the form goes with the new ticket")
+        @Test("a policy that has run out is renewed before a byte is sent")
         func expiredPolicy() async throws {
             try await GalleryPage.shared { page, folder in
                 let signature = "return document.querySelector('#avatar').getAttribute('data-fields-x-amz-signature')"

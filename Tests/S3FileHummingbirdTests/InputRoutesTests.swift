@@ -74,7 +74,11 @@ import Testing
         }
     }
 
-    @Test func `a ticket that ended is renewed for its own subject alone, within a week, and never for nobody`() async throws {
+    @Test
+    func
+        `a ticket that ended is exchanged for one of a new folder, by its own subject alone, within a week, and never by nobody`()
+        async throws
+    {
         try await withSite { site async throws in
             let old = try self.ticket(site, expiresIn: -3_600)
             try await self.app(site).test(.router) { client async throws in
@@ -83,10 +87,16 @@ import Testing
                 let ticket = try #require(renewed.json["ticket"] as? String)
                 #expect(ticket != old)
                 let read = try Ticket.read(ticket, keys: SigningKeys(secrets: [TestSite.secret]), now: Date())
-                #expect(read.folder == "tmp/s3file/AAAAAAAAAAAAAAAAAAAAAA" && read.subject == Ticket.digest(ofSubject: "ada"))
+                // What lies in the old one is too old for another day.
+                #expect(read.folder.hasPrefix("tmp/s3file/") && read.folder != "tmp/s3file/AAAAAAAAAAAAAAAAAAAAAA")
+                let fields = try #require(renewed.json["fields"] as? [String: String])
+                #expect(fields["key"] == read.folder + "/${filename}")
+                #expect(read.field == "documents" && read.subject == Ticket.digest(ofSubject: "ada"))
                 #expect((43_100...43_200).contains(read.expiresAt.timeIntervalSinceNow))
 
                 let live = try self.ticket(site, expiresIn: 60)
+                let same = try await self.post(client, "inputs", [("ticket", live)])
+                #expect(same.status == 200 && same.json["ticket"] as? String == live)
                 for (ticket, user, status, code) in [
                     (old, "eve", 403, "invalid_ticket"), (old, nil, 410, "expired_ticket"), (live, "eve", 403, "invalid_ticket"),
                     (try self.ticket(site, expiresIn: -7 * 86_400 - 60), "ada", 410, "expired_ticket"),

@@ -17,7 +17,7 @@ import Testing
     }
 
     private func receipt(
-        field: String = "documents",
+        field: UploadField = TestSite.documents,
         key: String,
         size: Int64 = 5,
         subject: String? = "ada",
@@ -80,6 +80,24 @@ import Testing
         }
     }
 
+    @Test func `a file can be kept until an hour before the sweep takes it, however often it is kept`() async throws {
+        try await withSite { site async throws in
+            let (drawn, file) = try await site.drawnWithFile()
+            var fields = drawn.post([file])
+            for _ in 0..<2 {
+                var promises = try await self.verified(site, fields)
+                let modified = try #require(promises[0].tmpModifiedAt)
+                #expect(abs(modified.timeIntervalSinceNow) < 60)
+                // As if it had been made 20 hours ago, of the 24 that it has.
+                promises[0].tmpModifiedAt = modified.addingTimeInterval(-20 * 3_600)
+                let receipt = try #require(try await self.receipts(site, promises).first)
+                let end = try #require(KeptReceipt.read(receipt, keys: SigningKeys(secrets: [TestSite.secret]))).expiresAt
+                #expect((10_700...10_800).contains(end.timeIntervalSinceNow))
+                fields = [("documents-s3f-kept", receipt)]
+            }
+        }
+    }
+
     @Test func `kept files count, and satisfy a field that needs one`() async throws {
         let required = UploadField(
             "documents",
@@ -114,7 +132,12 @@ import Testing
             try await refuse(String(good.dropLast(4)) + (good.hasSuffix("AAAA") ? "BBBB" : "AAAA"), 403, "invalid_ticket")
             try await refuse(drawn.ticket, 403, "invalid_ticket")
             try await refuse("", 403, "invalid_ticket")
-            try await refuse(try self.receipt(field: "avatar", key: file.key), 403, "invalid_ticket")
+            for (name, uploadTo, accept) in [
+                ("avatar", "documents/", []), ("documents", "avatars/", []), ("documents", "documents/", [.pdf]),
+            ] as [(String, UploadTo, [AcceptedType])] {
+                let other = UploadField(name, uploadTo: uploadTo, accept: accept, maximumSize: .kilobytes(100), maximumCount: 3)
+                try await refuse(try self.receipt(field: other, key: file.key), 403, "invalid_ticket")
+            }
             try await refuse(try self.receipt(key: file.key, subject: "eve"), 403, "invalid_ticket")
             try await refuse(try self.receipt(key: file.key, subject: nil), 403, "invalid_ticket")
             try await refuse(try self.receipt(key: "invoices/x.pdf"), 403, "invalid_ticket")

@@ -28,6 +28,7 @@ public struct S3FileConfiguration: Sendable {
     public var secrets: [String]
     /// `SECRET_KEY` of a Django app with django-s3file, whose forms this app then takes, and which takes those of ``Uploads/djangoInput(_:)``.
     /// Its signature binds a folder alone, to no field, user or time: `nil`, unless that is wanted.
+    /// At least 16 bytes, and in production not one that Django made for development.
     public var djangoSecret: String?
     /// A prefix of every key, tmp and stored; empty for none.
     public var location: String
@@ -190,6 +191,19 @@ public struct S3FileConfiguration: Sendable {
             throw ConfigurationError(
                 "S3FILE_WORKER_QUEUES must be names of queues by comma, such as default,thumbnails, or empty for all"
             )
+        }
+        if let secret = self.djangoSecret {
+            guard secret.utf8.count >= 16 else {
+                throw ConfigurationError(
+                    "S3FILE_DJANGO_SECRET has \(secret.utf8.count) bytes, with which anybody could sign: set it to the SECRET_KEY of the Django app, 16 bytes or more, or leave it out"
+                )
+            }
+            // As `django-admin startproject` writes it into the settings, and from there into the repository.
+            guard self.environment != .production || !secret.hasPrefix("django-insecure-") else {
+                throw ConfigurationError(
+                    "S3FILE_DJANGO_SECRET begins with django-insecure-, and this is production: give the Django app a SECRET_KEY of its own, and set it to that"
+                )
+            }
         }
         for (name, bucket) in [("S3FILE_BUCKET", self.bucket), ("S3FILE_TMP_BUCKET", self.tmpBucket)] {
             guard (3...255).contains(bucket.utf8.count), !bucket.contains("/") else {

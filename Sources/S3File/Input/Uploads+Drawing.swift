@@ -48,12 +48,12 @@ extension Uploads {
                     filename: promise.filename,
                     size: ByteCount(bytes: promise.size),
                     receipt: try KeptReceipt(
-                        field: field.name,
+                        field: field,
                         key: promise.tmpKey,
                         filename: promise.filename,
                         size: promise.size,
                         subject: ticket.subject,
-                        expiresAt: ticket.expiresAt
+                        expiresAt: min(ticket.expiresAt, self.safeEnd(of: promise))
                     ).signed(with: self.keys)
                 )
             },
@@ -88,8 +88,9 @@ extension Uploads {
         )
     }
 
-    /// A fresh policy for the folder of a ticket. Its subject gets a new ticket, also up to seven days after the end of the old one; who
-    /// only holds the ticket may go on until it ends.
+    /// A fresh policy for the folder of a ticket that lives. One that ended up to seven days ago is exchanged, for its subject, for a ticket
+    /// of a new folder: what lies in the old one grows too old for the sweep, so no ticket is ever extended, and what was uploaded under
+    /// the old one has to be uploaded again.
     ///
     /// - Parameter subject: the user or session that asks; `nil` when the app does not say.
     /// - Throws: ``UploadError``.
@@ -105,12 +106,13 @@ extension Uploads {
             }
         }
         do {
-            if subject != nil, !ticket.subject.isEmpty {
+            if now >= ticket.expiresAt {
+                guard subject != nil, !ticket.subject.isEmpty else {
+                    throw UploadError(expiredTicketOf: ticket.field)
+                }
+                ticket.folder = self.newFolder()
                 (ticket.issuedAt, ticket.expiresAt) = (now, self.ticketEnd(from: now))
                 token = try ticket.signed(with: self.keys)
-            }
-            guard now < ticket.expiresAt else {
-                throw UploadError(expiredTicketOf: ticket.field)
             }
             return try await self.form(for: ticket, token: token, life: self.configuration.policyLifetime, now: now)
         } catch let error as UploadError {
@@ -144,7 +146,7 @@ extension Uploads {
 
     func newTicket(for field: UploadField, subject: String?, now: Date) -> Ticket {
         Ticket(
-            folder: self.configuration.tmpPrefix + "/" + Base64URL.random(),
+            folder: self.newFolder(),
             field: field.name,
             uploadTo: field.uploadTo.ticketRule,
             accept: field.accept.map(\.description),
@@ -154,6 +156,17 @@ extension Uploads {
             issuedAt: now,
             expiresAt: self.ticketEnd(from: now)
         )
+    }
+
+    /// An hour before the sweep takes a file, by the store's own word for its age: however often it is kept, that does not move. A file that
+    /// has been moved to its place has no such end: its record finds it.
+    private func safeEnd(of promise: UploadPromise) -> Date {
+        guard let modified = promise.tmpModifiedAt else { return .distantFuture }
+        return modified.addingTimeInterval(TimeInterval((self.configuration.expiry - .seconds(3600)).components.seconds))
+    }
+
+    private func newFolder() -> String {
+        self.configuration.tmpPrefix + "/" + Base64URL.random()
     }
 
     private func ticketEnd(from now: Date) -> Date {

@@ -31,6 +31,8 @@ public struct UploadPromise: Sendable, Identifiable, Equatable {
     public let requestedKey: String
     /// How it shall be stored, when the field says so.
     public let storage: StorageSettings?
+    /// When the tmp object was made, by the store's clock, from which the sweep counts; `nil` when it was not looked at.
+    package var tmpModifiedAt: Date?
     /// See ``body``.
     package var source = ByteSource(storage: nil)
 

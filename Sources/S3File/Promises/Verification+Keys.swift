@@ -57,7 +57,7 @@ extension Verification {
     private func keptFiles(of posted: PostedField, subject: String?, now: Date) throws(UploadError) -> [PostedField.File] {
         var files: [PostedField.File] = []
         for token in posted.kept {
-            guard let receipt = KeptReceipt.read(token, keys: self.keys), receipt.field == posted.field.name,
+            guard let receipt = KeptReceipt.read(token, keys: self.keys), receipt.isFor(posted.field),
                 receipt.key.utf8.starts(with: (self.tmpPrefix + "/").utf8), CanonicalKey.isCanonical(receipt.key)
             else {
                 throw UploadError(changedTicketOf: posted.field.name)

@@ -138,7 +138,7 @@ package struct Verification: Sendable {
                 "The server has no valid place for this file. The administrator must check upload_to."
             )
         }
-        return UploadPromise(
+        var promise = UploadPromise(
             id: id,
             field: field.name,
             tmpBucket: self.tmpBucket,
@@ -153,6 +153,8 @@ package struct Verification: Sendable {
             requestedKey: try await self.freeKey(key),
             storage: field.storage == StorageSettings() ? nil : field.storage
         )
+        promise.tmpModifiedAt = head.lastModified
+        return promise
     }
 
     /// What S3 says of an object, and its first bytes: one request, since the answer to a read says all that the one to HEAD does.

@@ -62,7 +62,8 @@ package struct ResumableUploads: Sendable {
                 uploadID: uploadID,
                 size: size,
                 field: ticket.field,
-                expiresAt: now.addingTimeInterval(self.lifetime)
+                // Its form needs a live ticket.
+                expiresAt: min(ticket.expiresAt, now.addingTimeInterval(self.lifetime))
             )
             return (upload, try upload.signed(with: self.uploads.keys))
         }
@@ -187,10 +188,12 @@ package struct ResumableUploads: Sendable {
 
     /// A ticket could begin uploads without end, each of which costs money until it is given up. The store counts them.
     private func refuseTooMany(in ticket: Ticket) async throws {
+        let folder = ticket.folder + "/"
         let open: Int
         do {
-            open = try await self.storage.listMultipartUploads(bucket: self.bucket, prefix: ticket.folder + "/", after: nil)
-                .uploads.count
+            // Some stores take the prefix for less than it is; what others began is no matter of this ticket.
+            open = try await self.storage.listMultipartUploads(bucket: self.bucket, prefix: folder, after: nil)
+                .uploads.count(where: { $0.key.utf8.starts(with: folder.utf8) })
         } catch let error as S3Error where error.code == .notImplemented || error.code == .methodNotAllowed {
             return
         }

@@ -40,8 +40,9 @@ export const freshen = async (entry, kit) => {
   if (Date.parse(entry.picker.input.dataset.s3fExpires) < Date.now()) await renew(entry, kit)
 }
 
-// A fresh policy and ticket for the same folder: one request, however many files wait for it.
-const renew = ({ picker }, { set }) =>
+// A fresh policy: one request, however many files wait for it. A ticket that ended comes back as another one, of another folder; no form
+// can bring what was uploaded under the old one, so it is uploaded again.
+const renew = ({ picker }, { set, show, begin }) =>
   (picker.renewal ??= (async () => {
     const { input } = picker
     const body = new URLSearchParams({ ticket: input.dataset.s3fSignature })
@@ -52,7 +53,11 @@ const renew = ({ picker }, { set }) =>
     for (const name in fields) set(input, `data-fields-${name}`, fields[name])
     input.dataset.url = url
     input.dataset.s3fExpires = expiresAt
+    if (input.dataset.s3fSignature === ticket) return
     input.dataset.s3fSignature = ticket
+    const over = picker.entries.filter(({ state }) => state === 'uploaded')
+    for (const entry of over) show(entry, 'chosen')
+    begin(over)
   })().finally(() => (picker.renewal = null)))
 
 // Returns when it is worth another try, or when the upload was cancelled; throws {…failure, sentence} when not.

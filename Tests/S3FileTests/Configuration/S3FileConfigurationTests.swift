@@ -89,6 +89,23 @@ import Testing
         }
     }
 
+    @Test func `a Django app's secret is not one that can be guessed, or that Django made for development`() throws {
+        let insecure = "django-insecure-9s8df7g6h5j4k3l2"
+        for changes in [
+            ["S3FILE_DJANGO_SECRET": "short"], ["S3FILE_DJANGO_SECRET": "fifteen-bytes-x"],
+            ["S3FILE_DJANGO_SECRET": insecure, "S3FILE_ENVIRONMENT": "production"],
+        ] {
+            let error = #expect(throws: ConfigurationError.self, "\(changes)") { try self.read(changes) }
+            #expect(error?.message.contains("S3FILE_DJANGO_SECRET") == true)
+        }
+        #expect(throws: ConfigurationError.self) {
+            try S3FileConfiguration(databaseURL: "postgresql:///x", bucket: "media", secrets: [], djangoSecret: "")
+        }
+        #expect(try self.read(["S3FILE_DJANGO_SECRET": insecure]).djangoSecret == insecure)
+        #expect(try self.read(["S3FILE_DJANGO_SECRET": "sixteen-bytes-xy"]).djangoSecret == "sixteen-bytes-xy")
+        #expect(try self.read(["S3FILE_DJANGO_SECRET": nil]).djangoSecret == nil)
+    }
+
     @Test func `production needs a secret of its own`() throws {
         #expect(throws: ConfigurationError.self) {
             try SigningKeys(secrets: self.read(["S3FILE_SECRET": nil, "S3FILE_ENVIRONMENT": "production"]).secrets)

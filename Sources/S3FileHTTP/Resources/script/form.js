@@ -54,7 +54,7 @@ const onFormData = ({ target: form, formData }) => {
     formData.delete(name)
     for (const value of others) formData.append(name, value)
     formData.append('s3file', name)
-    // A file that went on after a reload has the ticket it began with.
+    // A file goes with the ticket that it was uploaded under: it may have gone on after a reload.
     const tickets = [dataset.s3fSignature ?? '', ...entries.map(({ ticket }) => ticket).filter(Boolean)]
     for (const ticket of new Set(tickets)) formData.append(`${name}-s3f-signature`, ticket)
     for (const { state, key, file } of entries) {

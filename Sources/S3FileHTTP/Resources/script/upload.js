@@ -51,6 +51,7 @@ const send = (entry, method, url, body, onprogress) =>
 
 // One try. Resolves with the key; rejects with {code, status, message, request}.
 const post = async (entry) => {
+  entry.ticket = entry.picker.input.dataset.s3fSignature
   const { status, responseXML } = await send(entry, 'POST', entry.picker.input.dataset.url, bodyFor(entry), (event) =>
     advance(entry, event.loaded, event),
   )
