@@ -5,21 +5,17 @@ import NIOHTTP1
 extension Browser {
     /// Slows sending down, or with `nil` no longer.
     func limitUpload(bytesPerSecond: Int?) async throws {
-        try await self.setNetwork(bytesPerSecond.map { (isOffline: false, bytesPerSecond: $0) })
+        try await self.setNetwork(isOffline: false, bytesPerSecond: bytesPerSecond ?? 100_000_000)
     }
 
+    /// What is on its way then stands nearly still.
     func setOffline(_ isOffline: Bool) async throws {
-        try await self.setNetwork(isOffline ? (isOffline: true, bytesPerSecond: 100_000_000) : nil)
+        try await self.setNetwork(isOffline: isOffline, bytesPerSecond: isOffline ? 1 : 100_000_000)
     }
 
-    private func setNetwork(_ conditions: (isOffline: Bool, bytesPerSecond: Int)?) async throws {
-        guard let conditions else {
-            _ = try await Self.call(.DELETE, self.session + "/chromium/network_conditions")
-            return
-        }
+    private func setNetwork(isOffline: Bool, bytesPerSecond: Int) async throws {
         let network: [String: Any] = [
-            "offline": conditions.isOffline, "latency": 0, "download_throughput": 100_000_000,
-            "upload_throughput": conditions.bytesPerSecond,
+            "offline": isOffline, "latency": 0, "download_throughput": 100_000_000, "upload_throughput": bytesPerSecond,
         ]
         _ = try await Self.call(.POST, self.session + "/chromium/network_conditions", ["network_conditions": network])
     }

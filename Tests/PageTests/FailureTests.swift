@@ -88,9 +88,11 @@ extension PageTests {
                 try await page.choose([film.url], in: "documents")
                 try await eventually("some of it has gone") { try await page.row(in: "uploading").contains(" of 3 MB") }
                 try await page.browser.setOffline(true)
-                #expect(try await page.row(in: "retrying").contains("Waiting for the network"))
+                try await eventually("it is said what the file waits for") {
+                    try await page.rows().first?.text.contains("Waiting for the network") == true
+                }
                 try await page.browser.setOffline(false)
-                _ = try await page.row(in: "uploaded")
+                _ = try await page.row(in: "uploaded", within: .seconds(120))
                 try await page.submit()
                 let stored = try await page.stored(1)
                 #expect(try await page.bytes(at: stored[0].link) == film.bytes)

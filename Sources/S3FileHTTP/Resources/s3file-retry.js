@@ -37,6 +37,7 @@ const UNREADABLE = { code: 'NoAnswer', message: 'Its connections break off, or n
 
 // Before a try: a policy that has run out, by this computer's clock, is renewed. A clock that is wrong does no harm.
 export const freshen = async (entry, kit) => {
+  prepare(kit)
   if (Date.parse(entry.picker.input.dataset.s3fExpires) < Date.now()) await renew(entry, kit)
 }
 
@@ -118,6 +119,7 @@ const describe = (entry, failure, { text, make, buttonOf, label, begin }) => {
 
 let isPrepared
 
+// Before anything fails, for the network may go in the middle of a file.
 const prepare = ({ texts, moving, show, text }) => {
   if (isPrepared) return
   isPrepared = true
