@@ -72,13 +72,13 @@ struct GalleryPage: Sendable {
         var link: String
     }
 
-    /// Waits for the page of uploads, and until all of them are stored.
+    /// Waits for the page of uploads, and until all of them are stored that were not withdrawn.
     func stored(_ count: Int, within patience: Duration = .seconds(60)) async throws -> [Stored] {
         try await eventually(within: patience) {
             try await self.browser.url.contains("/uploads") ? () : nil
         }
         return try await eventually(within: patience) {
-            let states = try await self.browser.elements("s3file-status").count
+            let states = try await self.browser.elements("s3file-status:not([data-state=cancelled])").count
             let links = try await self.browser.elements("s3file-status[data-state=stored] a.s3file-link")
             guard states == count, links.count == count else { return nil }
             var stored: [Stored] = []

@@ -76,7 +76,9 @@ extension PageTests {
                 try await page.choose([try SampleFile.picture("holiday.png", in: folder).url], in: "avatar")
                 try await page.submit()
                 #expect(try await page.row(in: "error").contains("Please tell the people who run it."))
-                #expect(try await page.browser.run(asked) == "2")
+                let all =
+                    "return JSON.stringify(performance.getEntriesByType('resource').map(({ name, responseStatus }) => [name, responseStatus]))"
+                #expect(try await page.browser.run(asked) == "2", "\(try await page.browser.run(all) ?? "")")
             }
         }
 
