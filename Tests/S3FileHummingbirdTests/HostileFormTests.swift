@@ -235,6 +235,35 @@ struct HostileFormTests {
         }
     }
 
+    @Test func `a file that comes at a form's pace holds no place for long`() async throws {
+        try await withSite { site async throws in
+            let limits = FormBody.Limits(silence: .milliseconds(300), bytesPerSecond: 1, streamedBytesPerSecond: 1_000_000)
+            let intake = site.intake(fields: [TestSite.documents], limits: limits)
+            let trickle = HeldBody()
+            let slow = Task { try await intake.take(trickle) }
+            try await trickle.beginning(of: "documents", filename: "a.txt")
+            let sender = Task {
+                while true {
+                    trickle.send("x")
+                    try await Task.sleep(for: .milliseconds(20))
+                }
+            }
+            #expect(try await slow.value.refusal?.status == 408)
+            sender.cancel()
+            #expect(try await site.tmpKeys().isEmpty)
+        }
+    }
+
+    @Test func `of a resumable field a form takes what one POST takes`() async throws {
+        try await withSite { site async throws in
+            let field = UploadField("documents", uploadTo: "documents/", maximumSize: .gigabytes(50), resumable: .whenNeeded)
+            let body = ZeroBody(size: nil)
+            let outcome = try await site.intake(fields: [field]).take(body, headers: [.contentLength: "6000000000"])
+            #expect(outcome.refusal?.status == 413)
+            #expect(body.taken.withLockedValue { $0 } == 0)
+        }
+    }
+
     @Test func `a form that says at once that it is too long is not read`() async throws {
         try await withSite { site async throws in
             let body = ZeroBody(size: nil)

@@ -155,6 +155,12 @@ struct StreamedFormTests {
                 #expect(response.status == .unprocessableContent)
                 #expect(try response.problem()["code"] == "script_required")
                 #expect(try response.problem()["filename"] == "a.txt")
+                // Longer than a form may be, for it has a file in it.
+                var large = MultipartPost()
+                large.file("documents", "a.txt", ByteBuffer(repeating: 1, count: 3_000_000))
+                let refused = try await client.post(large)
+                #expect(refused.status == .unprocessableContent)
+                #expect(try refused.problem()["code"] == "script_required")
             }
             #expect(try await site.tmpKeys().isEmpty)
         }

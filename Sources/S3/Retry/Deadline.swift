@@ -1,9 +1,12 @@
-struct DeadlineExceeded: Error {
+package struct DeadlineExceeded: Error {
     var timeout: Duration
 }
 
 /// The body's result, or ``DeadlineExceeded`` and the body cancelled.
-func withDeadline<R: Sendable>(_ timeout: Duration, _ body: @escaping @Sendable () async throws -> R) async throws -> R {
+package func withDeadline<R: Sendable>(
+    _ timeout: Duration,
+    _ body: @escaping @Sendable () async throws -> R
+) async throws -> R {
     try await withThrowingTaskGroup(of: R.self) { group in
         group.addTask { try await body() }
         group.addTask {

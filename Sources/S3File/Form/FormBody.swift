@@ -17,19 +17,24 @@ public struct FormBody: Sendable {
         public var silence: Duration
         /// How fast it must come on the whole, in bytes a second, after the first ``silence``. The time that S3 takes for files does not count.
         public var bytesPerSecond: Int
+        /// As ``bytesPerSecond``, from when a form that brings its files itself has its place among those that do so at a time: a slow one
+        /// holds up others.
+        public var streamedBytesPerSecond: Int
 
         public init(
             bytes: Int = 2_097_152,
             fields: Int = 1_000,
             nameBytes: Int = 1_024,
             silence: Duration = .seconds(30),
-            bytesPerSecond: Int = 1_024
+            bytesPerSecond: Int = 1_024,
+            streamedBytesPerSecond: Int = 64_000
         ) {
             self.bytes = bytes
             self.fields = fields
             self.nameBytes = nameBytes
             self.silence = silence
             self.bytesPerSecond = bytesPerSecond
+            self.streamedBytesPerSecond = streamedBytesPerSecond
         }
     }
 

@@ -1,10 +1,11 @@
+import Logging
 import NIOCore
 import S3
 
 /// Writes an object of which nobody knows beforehand how long it will be, as its bytes come, in constant memory.
 ///
 /// What fits into one buffer is one PUT. More becomes a multipart upload: while one part is on its way, the next one fills, and no more than
-/// that is read from whoever sends. Whatever goes wrong, nothing stays: no object, and no parts.
+/// that is read from whoever sends. Whatever goes wrong, the caller knows what there is to remove.
 struct TmpWriter: Sendable {
     /// S3 wants parts of 5 MiB or more.
     static let bufferBytes = 8 << 20
@@ -13,6 +14,7 @@ struct TmpWriter: Sendable {
 
     let storage: any UploadStorage
     let bucket: String
+    let logger: Logger
 
     static func partBytes(_ number: Int) -> Int {
         Self.bufferBytes * (1 + (number - 1) / 1_000)
@@ -21,58 +23,43 @@ struct TmpWriter: Sendable {
     /// - Parameters:
     ///   - inspect: sees the first ``ContentType/sniffedBytes``, or all there are, before a byte is sent; what it throws ends everything.
     ///   - next: the next bytes; what it throws ends everything.
+    ///   - stored: gets what is in S3, or may be, also when this throws: what is not wanted is for ``remove(_:)``.
     func write(
         key: String,
         contentType: String,
         inspect: ([UInt8]) throws -> Void,
-        next: () async throws -> ByteBuffer?
+        next: () async throws -> ByteBuffer?,
+        stored: inout [StreamedObject]
     ) async throws {
         var source = Source()
         try await source.read(upTo: ContentType.sniffedBytes, next)
         try inspect(Array(source.ahead.readableBytesView.prefix(ContentType.sniffedBytes)))
-        let first = try await source.take(Self.bufferBytes, next)
+        var first = try await source.take(Self.bufferBytes, next)
         let attributes = S3ObjectAttributes(contentType: contentType)
-        do {
-            guard !source.isAtEnd else {
-                _ = try await self.storage.putObject(
-                    bucket: self.bucket,
-                    key: key,
-                    body: first,
-                    attributes: attributes,
-                    ifNoneMatch: false
-                )
-                return
-            }
-            let uploadID = try await self.storage.createMultipartUpload(bucket: self.bucket, key: key, attributes: attributes)
-            do {
-                let parts = try await self.sendParts(key, uploadID, first: first, &source, next)
-                try await self.complete(key, uploadID, parts, size: source.taken)
-            } catch {
-                await Self.unhindered {
-                    try await self.storage.abortMultipartUpload(bucket: self.bucket, key: key, uploadID: uploadID)
-                }
-                throw error
-            }
-        } catch {
-            // Its fate may be unknown.
-            await self.delete([key])
-            throw error
+        var object = StreamedObject(key: key)
+        // Its fate may be unknown.
+        defer { stored.append(object) }
+        guard !source.isAtEnd else {
+            object.versionID = try await self.storage.putObject(
+                bucket: self.bucket,
+                key: key,
+                body: first,
+                attributes: attributes,
+                ifNoneMatch: false
+            ).versionID
+            return
         }
-    }
-
-    /// Best effort; what cannot be deleted is the sweep's.
-    func delete(_ keys: [String]) async {
-        for key in keys {
-            await Self.unhindered {
-                try await self.storage.deleteObject(bucket: self.bucket, key: key, versionID: nil, ifMatch: nil)
-            }
-        }
+        let uploadID = try await self.storage.createMultipartUpload(bucket: self.bucket, key: key, attributes: attributes)
+        object.uploadID = uploadID
+        let parts = try await self.sendParts(key, uploadID, first: &first, &source, next)
+        object.versionID = try await self.complete(key, uploadID, parts, size: source.taken)
+        object.uploadID = nil
     }
 
     private func sendParts(
         _ key: String,
         _ uploadID: String,
-        first: ByteBuffer,
+        first: inout ByteBuffer,
         _ source: inout Source,
         _ next: () async throws -> ByteBuffer?
     ) async throws -> [S3Part] {
@@ -80,6 +67,8 @@ struct TmpWriter: Sendable {
             var parts: [S3Part] = []
             var number = 1
             var part = first
+            // Or it would stay beside the part that is on its way and the one that fills.
+            first = ByteBuffer()
             while true {
                 let (sent, sentNumber) = (part, number)
                 group.addTask {
@@ -101,9 +90,9 @@ struct TmpWriter: Sendable {
         }
     }
 
-    private func complete(_ key: String, _ uploadID: String, _ parts: [S3Part], size: Int64) async throws {
+    private func complete(_ key: String, _ uploadID: String, _ parts: [S3Part], size: Int64) async throws -> String? {
         do {
-            _ = try await self.storage.completeMultipartUpload(
+            return try await self.storage.completeMultipartUpload(
                 bucket: self.bucket,
                 key: key,
                 uploadID: uploadID,
@@ -111,17 +100,13 @@ struct TmpWriter: Sendable {
                 size: nil,
                 ifNoneMatch: false,
                 ifMatch: nil
-            )
+            ).versionID
         } catch let error as S3Error where error.isOutcomeUnknown {
             // Nobody else knows the key: an object of this size is the one.
             let head = try await self.storage.headObject(bucket: self.bucket, key: key, versionID: nil, checksum: false)
             guard head.size == size else { throw error }
+            return head.versionID
         }
-    }
-
-    /// In a task of its own that is waited for: what is to be undone is undone though the request was cancelled.
-    private static func unhindered(_ work: @escaping @Sendable () async throws -> Void) async {
-        try? await Task { try await work() }.value
     }
 }
 

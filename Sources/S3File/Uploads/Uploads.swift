@@ -32,7 +32,7 @@ public final class Uploads: Service {
     private let newsOfStatuses: WakeUp
     /// Where whoever waits for news of uploads gets them.
     package let feed: StatusFeed
-    private let logger: Logger
+    let logger: Logger
 
     /// - Parameter paths: where the app mounts the upload routes.
     /// - Throws: ``ConfigurationError`` when a setting is missing or wrong.

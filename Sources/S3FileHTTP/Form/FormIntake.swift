@@ -129,7 +129,7 @@ public struct FormIntake: Sendable {
         do {
             promises = try await self.uploads.verify(read.form, fields: self.fields, subject: subject)
         } catch {
-            await self.uploads.discard(read.storedKeys)
+            await self.uploads.discard(read.stored)
             throw error
         }
         // By field as declared, so that the order does not hang on a dictionary.
@@ -137,8 +137,14 @@ public struct FormIntake: Sendable {
         guard let hold = self.mode.hold, !ordered.isEmpty else {
             return TakenForm(body: read.body, uploads: FormUploads(form: read.form, promises: promises, uploads: []), held: [])
         }
-        // From here on the files may be on record, whatever this throws: they are for the sweep then.
-        let enqueued = try await self.uploads.enqueue(ordered, hold: hold)
+        let enqueued: [Upload]
+        do {
+            enqueued = try await self.uploads.enqueue(ordered, hold: hold)
+        } catch {
+            // Whatever else it is, the files may be on record: they are for the sweep then.
+            if [.claimedByAnother, .replaced, .expired].contains(error.code) { await self.uploads.discard(read.stored) }
+            throw error
+        }
         let uploads = zip(enqueued, ordered).map { upload, promise in
             FormUpload(upload: upload, statusToken: self.uploads.statusToken(for: upload.id), promise: promise)
         }
@@ -191,30 +197,42 @@ public struct FormIntake: Sendable {
         _ contentType: String,
         _ subject: String?
     ) async throws -> ReadForm where Body.Element == ByteBuffer, Body.AsyncIterator: SendableMetatype {
-        let boundary = self.withoutScript.isStreamed ? (try? MultipartBoundary(contentType: contentType)) : nil
+        let multipart = try? MultipartBoundary(contentType: contentType)
+        let boundary = self.withoutScript.isStreamed ? multipart : nil
+        // A multipart form that long has files.
+        let tooLong: any Error = multipart == nil ? FormBodyError.tooLarge(limits: self.limits) : Problem.scriptRequired()
         // What cannot be taken whatever is in it is refused before it is read.
         let length = request.headerFields[.contentLength].flatMap { Int64($0) } ?? 0
-        if boundary == nil, length > Int64(self.limits.bytes) { throw FormBodyError.tooLarge(limits: self.limits) }
+        if boundary == nil, length > Int64(self.limits.bytes) { throw tooLong }
         guard length <= self.largestStreamed else {
             throw FormBodyError(
                 code: .tooLarge,
                 message: "The form is larger than all the files that it takes. Choose fewer or smaller files."
             )
         }
-        return try await Pace.watching(self.limits) { pace in
+        // A ticket that the form gets on its way must live until it is verified.
+        let longest = self.uploads.configuration.ticketLifetime * 3 / 4
+        return try await Pace.watching(self.limits, longest: longest) { pace in
             let body = PacedBody(base: body, pace: pace)
             let read: ReadForm
             if let boundary {
-                let form = StreamedForm(uploads: self.uploads, fields: self.fields, limits: self.limits, subject: subject)
+                let form = StreamedForm(
+                    uploads: self.uploads,
+                    fields: self.fields,
+                    limits: self.limits,
+                    subject: subject,
+                    isCrossSite: request.isCrossSite,
+                    pace: pace
+                )
                 read = try await form.read(body, boundary: boundary)
             } else {
-                let body = try await self.collect(body)
+                let body = try await self.collect(body, orThrow: tooLong)
                 read = ReadForm(form: try FormBody.parse(body, contentType: contentType, limits: self.limits), body: body)
             }
             do {
                 try self.refuseFilesWithoutScript(read.form)
             } catch {
-                await self.uploads.discard(read.storedKeys)
+                await self.uploads.discard(read.stored)
                 throw error
             }
             return read
@@ -225,18 +243,18 @@ public struct FormIntake: Sendable {
     private var largestStreamed: Int64 {
         let headers = Int64(self.limits.fields) * 17_000
         return self.fields.reduce(Int64(self.limits.bytes) + headers) { sum, field in
-            let (bytes, overflow) = field.maximumSize.bytes.multipliedReportingOverflow(by: Int64(field.maximumCount))
+            let (bytes, overflow) = field.largestStreamed.bytes.multipliedReportingOverflow(by: Int64(field.maximumCount))
             let (total, carry) = sum.addingReportingOverflow(bytes)
             return overflow || carry ? .max : total
         }
     }
 
-    private func collect<Body: AsyncSequence & Sendable>(_ body: Body) async throws -> ByteBuffer
+    private func collect<Body: AsyncSequence & Sendable>(_ body: Body, orThrow tooLong: any Error) async throws -> ByteBuffer
     where Body.Element == ByteBuffer {
         do {
             return try await body.collect(upTo: self.limits.bytes)
         } catch is NIOTooManyBytesError {
-            throw FormBodyError.tooLarge(limits: self.limits)
+            throw tooLong
         }
     }
 
@@ -247,16 +265,22 @@ public struct FormIntake: Sendable {
             let part = form.fileParts.first { $0.name == field.name }
             let isBare = !announced.contains(field.name) && form.values(named: field.name).contains { !$0.isEmpty }
             guard part == nil, !isBare else {
-                throw Problem(
-                    status: .unprocessableContent,
-                    code: "script_required",
-                    detail:
-                        "The file was not uploaded, because the page's script did not run. Switch JavaScript on, reload the page and choose the file again.",
-                    field: field.name,
-                    filename: part?.filename
-                )
+                throw Problem.scriptRequired(field: field.name, filename: part?.filename)
             }
         }
+    }
+}
+
+extension Problem {
+    fileprivate static func scriptRequired(field: String? = nil, filename: String? = nil) -> Problem {
+        Problem(
+            status: .unprocessableContent,
+            code: "script_required",
+            detail:
+                "The file was not uploaded, because the page's script did not run. Switch JavaScript on, reload the page and choose the file again.",
+            field: field,
+            filename: filename
+        )
     }
 }
 

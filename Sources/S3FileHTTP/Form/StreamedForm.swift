@@ -6,7 +6,7 @@ struct ReadForm: Sendable {
     var form: FormBody
     var body: ByteBuffer
     /// What was stored in the tmp prefix meanwhile.
-    var storedKeys: [String] = []
+    var stored: [StreamedObject] = []
 }
 
 /// Reads a multipart form that brings its files itself: browsers post it so where the page's script does not run.
@@ -18,6 +18,9 @@ struct StreamedForm {
     let fields: [UploadField]
     let limits: FormBody.Limits
     let subject: String?
+    /// Whether it may be another site's page that posts it.
+    let isCrossSite: Bool
+    let pace: Pace
 
     /// What was read so far.
     private struct Reading {
@@ -29,16 +32,17 @@ struct StreamedForm {
         /// By field, as soon as the form has a file input of it, be it empty.
         var folders: [String: TmpFolder] = [:]
         var fileCounts: [String: Int] = [:]
-        var storedKeys: [String] = []
+        var stored: [StreamedObject] = []
         var hasSlot = false
     }
 
-    /// - Throws: ``UploadError``, ``FormBodyError``, or what the body throws; nothing stays in the tmp prefix then.
+    /// - Throws: ``UploadError``, ``FormBodyError``, ``Problem``, or what the body throws; nothing stays in the tmp prefix then.
     func read<Body: AsyncSequence & Sendable>(_ body: Body, boundary: MultipartBoundary) async throws -> ReadForm
     where Body.Element == ByteBuffer {
         var reading = Reading()
-        defer { if reading.hasSlot { self.uploads.streamSlots.giveBack() } }
         do {
+            // Given back before anything is removed, which may take its time.
+            defer { if reading.hasSlot { self.uploads.streamSlots.giveBack() } }
             var reader = MultipartReader(
                 body: body,
                 boundary: boundary,
@@ -55,14 +59,14 @@ struct StreamedForm {
             }
             return self.form(reading, boundary: boundary)
         } catch {
-            await self.uploads.discard(reading.storedKeys)
+            await self.uploads.discard(reading.stored)
             if let error = error as? MultipartError { throw FormBodyError(error) }
             throw error
         }
     }
 
     private func keep(_ part: MultipartPart, _ value: String, _ reading: inout Reading) throws {
-        reading.bytes += part.name.utf8.count + value.utf8.count
+        reading.bytes += part.name.utf8.count + (part.contentType?.utf8.count ?? 0) + value.utf8.count
         guard reading.bytes <= self.limits.bytes else { throw FormBodyError.tooLarge(limits: self.limits) }
         reading.parts.append((part, value))
     }
@@ -83,6 +87,7 @@ struct StreamedForm {
         let folder = try reading.folders[field.name] ?? self.uploads.tmpFolder(for: field, subject: self.subject)
         reading.folders[field.name] = folder
         guard !isEmptyInput else { return }
+        guard !self.isCrossSite else { throw Problem.crossSite(field: field.name, filename: filename) }
         try PostedField.check(filename: filename, field: field)
         let count = reading.fileCounts[field.name, default: 0] + 1
         guard count <= field.maximumCount else {
@@ -104,13 +109,19 @@ struct StreamedForm {
                     message: "Too many files are on their way just now. Send the form again in a moment."
                 )
             }
+            self.pace.takesPlace()
         }
-        let key = try await self.uploads.receive(filename, declaredType: part.contentType, into: folder) {
-            guard let bytes = beginning else { return try await reader.nextBytes() }
-            beginning = nil
-            return bytes
-        }
-        reading.storedKeys.append(key)
+        let key = try await self.uploads.receive(
+            filename,
+            declaredType: part.contentType,
+            into: folder,
+            next: {
+                guard let bytes = beginning else { return try await reader.nextBytes() }
+                beginning = nil
+                return bytes
+            },
+            stored: &reading.stored
+        )
         for (name, value) in [(field.name, key), (field.name + "-s3f-name", filename)] {
             try self.keep(MultipartPart(name: name), value, &reading)
             reading.form.fields.append((name, value))
@@ -134,6 +145,6 @@ struct StreamedForm {
         var writer = MultipartFormWriter(boundary: boundary)
         for (name, value) in ours { writer.add(MultipartPart(name: name), value) }
         for (part, value) in reading.parts { writer.add(part, value) }
-        return ReadForm(form: form, body: writer.finished(), storedKeys: reading.storedKeys)
+        return ReadForm(form: form, body: writer.finished(), stored: reading.stored)
     }
 }
