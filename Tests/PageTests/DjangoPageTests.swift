@@ -20,7 +20,8 @@ struct DjangoPageTests {
                         }
                         // The name of the key, which is random; then what Django read from S3: SHA-256 of "hello".
                         let parts = text.split(separator: " ")
-                        #expect(parts.count == 3 && parts[0].utf8.count >= 22 && !parts[0].contains("100%") && parts[1] == "5", "\(text)")
+                        let isKey = parts.first.map { $0.utf8.count >= 22 && !$0.contains("100%") }
+                        #expect(parts.count == 3 && isKey == true && parts[1] == "5", "\(text)")
                         #expect(parts.last == "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824")
                     }
                 }
