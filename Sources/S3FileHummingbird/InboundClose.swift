@@ -2,7 +2,8 @@ import Hummingbird
 
 /// Ends what a request began when its client has gone.
 ///
-/// The connection is closed after the answer: the framework reads on to notice the end, and what it reads is lost.
+/// The connection is closed after the answer, without a word before: the framework reads on to notice the end, and what it reads is lost. So
+/// this is for streams alone. A wait is over in half a minute at the most, and its connection is kept.
 struct InboundClose: Sendable {
     /// Nil when the end cannot be noticed.
     private let body: RequestBody?

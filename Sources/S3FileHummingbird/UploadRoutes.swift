@@ -57,8 +57,7 @@ public struct UploadRoutes<Context: RequestContext>: Sendable {
                 asked.subject = { try await subject(request, context) }
                 if let authorise { asked.authorise = { try await authorise(request, context, $0) } }
                 if route.method != .get { asked.body = try await request.body.collect(upTo: UploadEndpoints.largestBody) }
-                guard route.mayWait(asked) else { return Response(try await answers.answer(route, asked), inbound) }
-                return try await inbound.cancelling { [asked] in Response(try await answers.answer(route, asked), inbound) }
+                return Response(try await answers.answer(route, asked), inbound)
             }
         }
         return routes

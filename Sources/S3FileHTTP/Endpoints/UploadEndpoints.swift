@@ -78,14 +78,6 @@ public struct UploadEndpoints: Sendable {
             case .completeMultipart: "multipart/complete"
             }
         }
-
-        /// Whether the answer, or its end, may be long in coming. An adapter ends what it began for a client that has gone.
-        public func mayWait(_ request: EndpointRequest) -> Bool {
-            switch self {
-            case .status, .statuses: request.query.contains { $0.name == "wait" }
-            default: false
-            }
-        }
     }
 
     let uploads: Uploads

@@ -27,7 +27,7 @@ import Testing
         }
         let others = [
             nil, "null", "", "https://a.example.evil.example", "http://a.example", "https://a.example:444", "https://A.example",
-            "https://a.example/", "https://a.example\u{0}", "*",
+            "https://a.example/", "https://a.example x", "*",
         ]
         for origin in others {
             let headers = self.answer(cors, origin)
