@@ -109,6 +109,7 @@ import Testing
             let events = try await reader.rest()
             #expect(events.count(where: \.isComment) >= 2)
             #expect((500...4_000).contains(events.last?.retry ?? 0))
+            #expect(reader.response.headers.first(name: "Connection") == "close")
             let again = try await client.events(port, site.eventsPath(uploads), lastEventID: events.last { $0.id != nil }?.id)
             #expect(again.response.status == .ok)
         }

@@ -168,6 +168,8 @@ func withEventClient<R: Sendable>(_ body: (HTTPClient) async throws -> R) async 
 extension HTTPClient {
     func events(_ port: Int, _ path: String, lastEventID: String? = nil) async throws -> EventReader {
         var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)\(path)")
+        // As browsers do, which are then told when the connection is closed.
+        request.headers.add(name: "Connection", value: "keep-alive")
         if let lastEventID { request.headers.add(name: "Last-Event-ID", value: lastEventID) }
         return EventReader(try await self.execute(request, timeout: .seconds(100)))
     }
