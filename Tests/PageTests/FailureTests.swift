@@ -125,6 +125,9 @@ extension PageTests {
                 let file = try SampleFile.picture("holiday.png", in: folder)
                 try await page.choose([file.url], in: "avatar")
                 try Data("something else, and longer".utf8).write(to: file.url)
+                // Browsers compare the second of the change.
+                let later = Date(timeIntervalSinceNow: 10)
+                try FileManager.default.setAttributes([.modificationDate: later], ofItemAtPath: file.url.path)
                 try await page.submit()
                 #expect(try await page.row(in: "error").contains("The file changed after you chose it. Choose it again."))
             }
