@@ -9,13 +9,12 @@ import S3
 struct TmpWriter: Sendable {
     /// S3 wants parts of 5 MiB or more.
     static let bufferBytes = 8 << 20
-    /// An object has at most 10,000 parts, so that they grow, by 8 MiB after each 1,000: in all this is the longest object.
-    static let longestObject = (1...10_000).reduce(Int64(0)) { $0 + Int64(Self.partBytes($1)) }
 
     let storage: any UploadStorage
     let bucket: String
     let logger: Logger
 
+    /// An object has at most 10,000 parts, so that they grow, by 8 MiB after each 1,000.
     static func partBytes(_ number: Int) -> Int {
         Self.bufferBytes * (1 + (number - 1) / 1_000)
     }
