@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 import S3File
 
 /// `s3file`: what operators and developers type.
@@ -13,4 +12,20 @@ struct S3FileCommand: AsyncParsableCommand {
             DevCommand.self, MigrateCommand.self, WorkerCommand.self, StatusCommand.self, SweepCommand.self, CheckCommand.self,
         ]
     )
+
+    /// The one place where an error becomes a sentence and an exit code.
+    static func main() async {
+        do {
+            var command = try Self.parseAsRoot()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            guard let failure = Failure(ending: error) else { Self.exit(withError: error) }
+            StandardError.line("Error: \(failure.sentence)")
+            Self.exit(withError: failure.status.exit)
+        }
+    }
 }

@@ -7,7 +7,7 @@ struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
         abstract: "Show one upload.",
-        discussion: "Exits with 0 when it is there, and with 3 when there is none with this id."
+        discussion: "Exits with 0 when it is there, and with 2 when there is none with this id."
     )
 
     @OptionGroup var settings: SettingsOptions
@@ -27,8 +27,7 @@ struct StatusCommand: AsyncParsableCommand {
             try await UploadQueue(client: client).upload(id)
         }
         guard let upload = found else {
-            FileHandle.standardError.write(Data("There is no upload \(id.uuidString.lowercased()).\n".utf8))
-            throw ExitCode(3)
+            throw CommandError(.problems, "There is no upload \(id.uuidString.lowercased())")
         }
         if self.json {
             print(String(decoding: try upload.json(), as: UTF8.self))

@@ -48,15 +48,15 @@ struct SettingsOptions: ParsableArguments {
                 "The settings file \(named ?? "s3file.json") cannot be read as JSON: check the path and its content"
             )
         }
-        return ConfigReader(providers: [
+        let reader = ConfigReader(providers: [
             InMemoryProvider(name: "flags", values: Dictionary(uniqueKeysWithValues: values)),
-            EnvironmentVariablesProvider(
-                secretsSpecifier: .specific([
-                    "DATABASE_URL", "S3FILE_LISTEN_URL", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "S3FILE_SECRET",
-                ])
-            ),
+            EnvironmentVariablesProvider(secretsSpecifier: .specific(Set(Secrets.variables))),
             file,
         ])
+        for key in Secrets.keys {
+            if let secret = reader.string(forKey: key, isSecret: true) { Secrets.remember(secret) }
+        }
+        return reader
     }
 
     /// Everything, for commands that talk to both Postgres and S3.

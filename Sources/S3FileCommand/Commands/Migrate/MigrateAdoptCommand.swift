@@ -23,7 +23,7 @@ struct MigrateAdoptCommand: AsyncParsableCommand {
         let adopted = try await Database.with(try await self.settings.requiredDatabaseURL(), logger: logger) { client in
             try await Migrator.uploads(client).adopt(self.version, logger: logger)
         }
-        if adopted.isEmpty { print("Recorded before; nothing to do.") }
-        for migration in adopted { print("Recorded \(migration.version) \(migration.name)") }
+        if adopted.isEmpty { try StandardOutput.line("Recorded before; nothing to do.") }
+        for migration in adopted { try StandardOutput.line("Recorded \(migration.version) \(migration.name)") }
     }
 }

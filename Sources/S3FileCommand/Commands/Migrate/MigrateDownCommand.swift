@@ -30,7 +30,7 @@ struct MigrateDownCommand: AsyncParsableCommand {
         let steps = try await Database.with(try await self.settings.requiredDatabaseURL(), logger: logger) { client in
             try await Migrator.uploads(client).revert(to: self.to, logger: logger)
         }
-        if steps.isEmpty { print("The tables are not above version \(self.to).") }
-        for step in steps { print("Took back \(step.migration.version) \(step.migration.name)") }
+        if steps.isEmpty { try StandardOutput.line("The tables are not above version \(self.to).") }
+        for step in steps { try StandardOutput.line("Took back \(step.migration.version) \(step.migration.name)") }
     }
 }

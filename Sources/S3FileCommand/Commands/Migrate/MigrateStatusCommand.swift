@@ -32,14 +32,14 @@ struct MigrateStatusCommand: AsyncParsableCommand {
 
     @OptionGroup var settings: SettingsOptions
 
-    @Flag(help: "Print JSON.")
-    var json = false
+    @OptionGroup var output: OutputOptions
 
     func run() async throws {
         let migrations = try await Database.with(try await self.settings.requiredDatabaseURL(), logger: self.settings.logger) {
             try await Migrator.uploads($0).status()
         }
-        let exitCode: Int32 = migrations.contains(where: \.isRefused) ? 4 : migrations.contains(where: \.isPending) ? 3 : 0
+        let isRefused = migrations.contains(where: \.isRefused)
+        let status: ExitReason = isRefused ? .tablesAhead : migrations.contains(where: \.isPending) ? .tablesBehind : .done
         let lines = migrations.map { migration in
             Line(
                 version: migration.version,
@@ -51,25 +51,16 @@ struct MigrateStatusCommand: AsyncParsableCommand {
                 hasDownPart: migration.hasDownPart
             )
         }
-        if self.json {
-            let encoder = JSONEncoder()
-            encoder.dateEncodingStrategy = .iso8601
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-            print(String(decoding: try encoder.encode(Answer(upToDate: exitCode == 0, migrations: lines)), as: UTF8.self))
-        } else {
-            let width = max(4, migrations.map(\.name.count).max() ?? 0)
-            print(Self.row("version", "name", "state", "applied", width))
-            for (migration, line) in zip(migrations, lines) {
-                let at = line.appliedAt?.formatted(.iso8601) ?? ""
-                print(Self.row(String(line.version), line.name, migration.state.phrase, at, width))
-            }
-        }
-        if exitCode != 0 { throw ExitCode(exitCode) }
-    }
-
-    private static func row(_ version: String, _ name: String, _ state: String, _ applied: String, _ nameWidth: Int) -> String {
-        let cells = [(version, 8), (name, nameWidth + 1), (state, 34), (applied, 0)]
-        let line = cells.map { text, width in text + String(repeating: " ", count: max(1, width - text.count)) }.joined()
-        return String(line.reversed().drop { $0 == " " }.reversed())
+        try self.output.print(
+            Answer(upToDate: status == .done, migrations: lines),
+            text: {
+                var table = TextTable([("version", .left), ("name", .left), ("state", .left), ("applied", .left)])
+                for (migration, line) in zip(migrations, lines) {
+                    table.add([String(line.version), line.name, migration.state.phrase, line.appliedAt?.text ?? ""])
+                }
+                return table.lines().joined(separator: "\n")
+            }()
+        )
+        if status != .done { throw status.exit }
     }
 }

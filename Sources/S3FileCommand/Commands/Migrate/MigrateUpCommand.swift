@@ -34,13 +34,13 @@ struct MigrateUpCommand: AsyncParsableCommand {
         }
         for step in steps {
             let part = step.part == .pre ? "" : " (\(step.part.rawValue) part)"
-            print("Applied \(step.migration.version) \(step.migration.name)\(part)")
+            try StandardOutput.line("Applied \(step.migration.version) \(step.migration.name)\(part)")
         }
         let pending = waiting.filter { $0.isPending }
-        if pending.isEmpty, steps.isEmpty { print("The tables are up to date.") }
+        if pending.isEmpty, steps.isEmpty { try StandardOutput.line("The tables are up to date.") }
         for migration in pending {
             let (part, time) = migration.state == .pending ? ("", "") : (" (post part)", " when the old version is gone")
-            print("Left is \(migration.version) \(migration.name)\(part): run s3file migrate\(time).")
+            try StandardOutput.line("Left is \(migration.version) \(migration.name)\(part): run s3file migrate\(time).")
         }
     }
 }
