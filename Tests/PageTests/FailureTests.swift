@@ -44,6 +44,21 @@ extension PageTests {
             }
         }
 
+        @Test("a file that cannot be moved yet says so in words for a person, not in the storage's")
+        func waitsForStorage() async throws {
+            try await GalleryPage.shared { page, folder in
+                try await page.setFaults("unavailable operation=CopyObject")
+                try await page.choose([try SampleFile("notes.txt", in: folder, text: "patience").url], in: "documents")
+                try await page.submit()
+                let sentence = "Processing: The file storage does not take it just now. It will be tried again."
+                try await eventually("the worker's first attempt has failed", within: .seconds(60)) {
+                    try await page.browser.element("s3file-status .s3file-state").text == sentence
+                }
+                try await page.setFaults("")
+                #expect(try await page.stored(1).count == 1)
+            }
+        }
+
         @Test("a bucket without a CORS rule for this page is told from a storage that is away, for it is the site's to mend")
         func corsMissing() async throws {
             try await GalleryPage.shared { page, folder in

@@ -1,5 +1,6 @@
 import Foundation
 import S3
+import S3File
 import TestEnvironment
 import Testing
 
@@ -84,6 +85,44 @@ extension PageTests {
             }
         }
 
+        @Test("a ticket that ended is exchanged for another, and what was uploaded under the old one is uploaded again")
+        func endedTicket() async throws {
+            try await GalleryPage.shared { page, folder in
+                try await page.choose([try SampleFile("before.txt", in: folder, text: "before").url], in: "documents")
+                _ = try await page.row(in: "uploaded")
+                try await page.age("documents", by: 86_400)
+                try await page.browser.run(
+                    """
+                    sessionStorage.starts = ''
+                    document.addEventListener('s3file:start', ({ detail }) => { sessionStorage.starts += detail.name + ' ' })
+                    """
+                )
+                // As a drop or a paste adds it: the files that are there stay the same.
+                try await page.browser.run(
+                    """
+                    const input = document.querySelector('#documents'), both = new DataTransfer()
+                    for (const file of [...input.files, new File(['after'], 'after.txt')]) both.items.add(file)
+                    input.files = both.files
+                    input.dispatchEvent(new Event('change', { bubbles: true }))
+                    """
+                )
+                try await page.submit()
+                #expect(try await page.stored(2).map(\.name).sorted() == ["after.txt", "before.txt"])
+                let starts = try await page.browser.run("return sessionStorage.starts") ?? ""
+                #expect(starts.split(separator: " ").sorted() == ["after.txt", "before.txt"])
+            }
+        }
+
+        @Test("a ticket that ended more than a week ago is exchanged no more, and the person is told to reload the page")
+        func longEndedTicket() async throws {
+            try await GalleryPage.shared { page, folder in
+                try await page.age("documents", by: 9 * 86_400)
+                try await page.choose([try SampleFile("notes.txt", in: folder, text: "late").url], in: "documents")
+                try await page.submit()
+                #expect(try await page.row(in: "error").contains("This page was open for too long. Reload it"))
+            }
+        }
+
         @Test("a long file is sent in parts; after a reload it goes on where it was, and arrives byte for byte")
         func resumed() async throws {
             try await GalleryPage.shared { page, folder in
@@ -132,6 +171,36 @@ extension PageTests {
 }
 
 extension GalleryPage {
+    /// Makes the page's input one that was drawn so many seconds ago: its ticket is signed with earlier times, and so is its policy.
+    func age(_ field: String, by seconds: TimeInterval) async throws {
+        let input = "document.querySelector('#\(field)')"
+        let keys = try SigningKeys(secrets: [SharedPage.secret])
+        let token = try await self.browser.run("return \(input).dataset.s3fSignature") ?? ""
+        var ticket = try Ticket.read(token, keys: keys, now: Date())
+        ticket.issuedAt -= seconds
+        ticket.expiresAt -= seconds
+        let (end, folder) = (ticket.issuedAt.addingTimeInterval(3600), ticket.folder)
+        let fields = try await self.withStorage { client, bucket in
+            let policy = PostPolicy(
+                bucket: bucket,
+                key: .startsWith("\(folder)/"),
+                contentLength: 0...1_000_000,
+                expiration: end
+            )
+            return Dictionary(try await client.presignedPost(policy, now: end).fields.map { ($0.name, $0.value) }) { $1 }
+        }
+        let json = String(decoding: try JSONEncoder().encode(fields), as: UTF8.self)
+        try await self.browser.run(
+            """
+            const input = \(input), fields = \(json)
+            for (const { name } of [...input.attributes]) if (name.startsWith('data-fields-')) input.removeAttribute(name)
+            for (const name in fields) input.setAttribute('data-fields-' + name, fields[name])
+            input.dataset.s3fSignature = '\(try ticket.signed(with: keys))'
+            input.dataset.s3fExpires = '\(end.ISO8601Format())'
+            """
+        )
+    }
+
     /// Uploads in parts that are neither completed nor aborted.
     func unfinishedUploads() async throws -> Int {
         try await self.withStorage { client, bucket in

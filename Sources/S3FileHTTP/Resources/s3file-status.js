@@ -12,6 +12,8 @@ const WORDS = {
   copied: 'Processing: moving to its place, {copied} of {size}.',
   stored: 'Stored.',
   failed: 'Needs attention: {message}',
+  storageBusy: 'The file storage does not take it just now.',
+  storageRefused: 'The file storage refused it. Please tell the people who run this site.',
   cancelled: 'Cancelled.',
   expired: 'Not finished in time. Upload the file again.',
   unknown: 'This upload cannot be shown. Reload the page.',
@@ -135,10 +137,18 @@ const parts = (element, { filename, size: bytes }) => {
   return { name, steps, bar, state }
 }
 
-const words = ({ status, progress, error, attempt }) => {
+// What went wrong, in a sentence for a person. A translation may know an error by its code; what the storage or a program has to say is for
+// those who run the site, who find it in the record.
+const reason = ({ status, error: { code, message } }) => {
+  const { texts, text } = kit
+  const isOurs = /^(source_changed|source_missing|destination_exists|wrong_type|copy_unproved|worker_lost)$/.test(code)
+  return texts[`error.${code}`] ?? (isOurs ? message : text(status === 'failed' ? 'storageRefused' : 'storageBusy'))
+}
+
+const words = (upload) => {
+  const { status, progress, error, attempt } = upload
   const { texts, text, number, step, size } = kit
-  // A translation may know an error by its code.
-  const message = error && (texts[`error.${error.code}`] ?? error.message)
+  const message = error && reason(upload)
   if (status === 'queued' && attempt && error) return text('later', { message })
   if (status === 'failed') return text('failed', { message })
   if (status === 'moving' && progress?.copied) {
