@@ -5,7 +5,7 @@ import Testing
 struct SharedPage: SuiteTrait, TestScoping {
     @TaskLocal static var page: GalleryPage?
     /// Signs the installation's tickets: with it a test ages one.
-    static let secret = "a secret of these tests, which signs their tickets"
+    static let secret = "a secret of these tests that signs their tickets"
 
     func provideScope(
         for test: Test,
