@@ -13,10 +13,14 @@ public struct HTTPAnswer: Sendable {
         case stream(any AsyncSequence<ByteBuffer, any Error> & Sendable)
     }
 
+    /// The status line's code and phrase.
     public var status: HTTPResponse.Status
+    /// The headers; `Content-Length` is for whoever sends it to add.
     public var headers: HTTPFields
+    /// What follows the headers.
     public var body: Body
 
+    /// An answer of these parts.
     public init(status: HTTPResponse.Status, headers: HTTPFields = [:], body: Body = .empty) {
         self.status = status
         self.headers = headers

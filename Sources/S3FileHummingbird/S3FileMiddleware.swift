@@ -55,6 +55,7 @@ public struct S3FileMiddleware<Context: S3FileRequestContext>: RouterMiddleware 
         self.subject = subject
     }
 
+    /// Takes a form's files before the handler, and lets go of them, or not, by what it answers. Anything else is passed on as it is.
     public func handle(
         _ request: Request,
         context: Context,

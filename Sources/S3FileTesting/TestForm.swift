@@ -87,6 +87,7 @@ public struct TestForm: Sendable {
 
     private static let boundary = "----TestFormBoundary7MA4YWxkTrZu0gW"
 
+    /// `Content-Type`, as the form is posted: URL-encoded, or multipart once a file is attached.
     public var headers: HTTPFields {
         [
             .contentType: self.attachments.isEmpty
@@ -94,6 +95,7 @@ public struct TestForm: Sendable {
         ]
     }
 
+    /// The body that goes with ``headers``.
     public var body: ByteBuffer {
         self.attachments.isEmpty
             ? ByteBuffer(string: self.posted.map { Self.encoded($0.name) + "=" + Self.encoded($0.value) }.joined(separator: "&"))

@@ -132,5 +132,6 @@ public struct TestUploads: Sendable {
 
 /// What a test asks for that cannot be.
 public struct TestUploadsError: Error, CustomStringConvertible {
+    /// The sentence.
     public var description: String
 }

@@ -3,9 +3,11 @@ public struct ConfigurationError: Error, Sendable, CustomStringConvertible {
     /// The sentence.
     public var message: String
 
+    /// An error with its sentence: what is wrong, and what to set.
     public init(_ message: String) {
         self.message = message
     }
 
+    /// The sentence.
     public var description: String { self.message }
 }

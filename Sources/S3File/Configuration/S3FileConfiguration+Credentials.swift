@@ -20,12 +20,15 @@ extension S3FileConfiguration {
 }
 
 extension S3FileConfiguration.Credentials: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    /// For logs: which kind, and the key's public half. Never a secret.
     public var description: String {
         switch self {
         case .standardChain: "the standard chain of AWS"
         case .keys(let accessKeyID, _, _): "the access key \(accessKeyID), secret redacted"
         }
     }
+    /// The same as ``description``: debuggers and `dump` show no secret either.
     public var debugDescription: String { self.description }
+    /// The same as ``description``, in place of what is stored.
     public var customMirror: Mirror { Mirror(self, children: ["credentials": self.description]) }
 }

@@ -2,7 +2,10 @@
 public struct S3FileConfiguration: Sendable {
     /// Where this runs. Production refuses what only development may have.
     public enum Environment: String, Sendable {
-        case development, production
+        /// On somebody's own machine: the development server, its keys and a secret that everybody knows will do.
+        case development
+        /// Where people's files are.
+        case production
     }
 
     /// Where this runs.
@@ -65,6 +68,7 @@ public struct S3FileConfiguration: Sendable {
         /// Of events, which tell how uploads came to where they are.
         public var events: Duration?
 
+        /// How long to keep records of each kind; `nil` is for ever.
         public init(
             stored: Duration? = nil,
             unstored: Duration? = .seconds(30 * 86_400),
@@ -85,6 +89,9 @@ public struct S3FileConfiguration: Sendable {
     /// The development S3 server's secret key.
     public static let developmentSecretAccessKey = "s3file-dev-secret-key"
 
+    /// Settings as plain values; what each means is said at the property of its name.
+    ///
+    /// - Throws: ``ConfigurationError`` for a value that cannot work, naming the setting as the environment has it.
     public init(
         environment: Environment = .development,
         databaseURL: String,

@@ -17,6 +17,7 @@ public struct ByteCount: Sendable, Hashable, Comparable, CustomStringConvertible
     /// `count` × 1,000,000,000 bytes.
     public static func gigabytes(_ count: Int64) -> ByteCount { ByteCount(bytes: count * 1_000_000_000) }
 
+    /// By their number of bytes.
     public static func < (lhs: ByteCount, rhs: ByteCount) -> Bool { lhs.bytes < rhs.bytes }
 
     /// For people: `"512 bytes"`, `"20 MB"`, `"2.1 GB"`.

@@ -25,6 +25,7 @@ public struct StorageSettings: Sendable, Hashable {
     public var contentDisposition: String?
     /// Such as `STANDARD_IA`. <https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-class-intro.html>
     public var storageClass: String?
+    /// How the store encrypts the object at rest.
     public var encryption: Encryption?
     /// A canned access control list. Buckets refuse most of them unless they were told to know lists: ask for none if you can.
     /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html>
@@ -36,6 +37,7 @@ public struct StorageSettings: Sendable, Hashable {
     /// Types and extensions as HTML's `accept` lists them: the first bytes are looked at before the move. A form's files were looked at already.
     package var accept: [String]
 
+    /// Settings of which each may be left to the bucket.
     public init(
         cacheControl: String? = nil,
         contentDisposition: String? = nil,
@@ -61,6 +63,7 @@ extension StorageSettings: Codable {
         case cacheControl, contentDisposition, storageClass, encryption, kmsKeyID = "kmsKeyId", acl, metadata, tags, accept
     }
 
+    /// Reads the JSON object of `s3file.store_as()`: `encryption` is `AES256`, or `aws:kms` with `kmsKeyId`.
     public init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         self.init(
@@ -81,6 +84,7 @@ extension StorageSettings: Codable {
         self.accept = try values.decodeIfPresent([String].self, forKey: .accept) ?? []
     }
 
+    /// Writes the JSON object of `s3file.store_as()`, without what is left to the bucket.
     public func encode(to encoder: any Encoder) throws {
         var values = encoder.container(keyedBy: CodingKeys.self)
         try values.encodeIfPresent(self.cacheControl, forKey: .cacheControl)

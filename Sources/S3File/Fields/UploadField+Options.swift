@@ -1,8 +1,10 @@
 extension UploadField {
     /// What the page's script offers beyond the native input. Each adds to it: without the script the input works as ever.
     public struct Options: OptionSet, Sendable, Hashable {
+        /// One bit for each option.
         public let rawValue: Int
 
+        /// Options by their bits.
         public init(rawValue: Int) {
             self.rawValue = rawValue
         }

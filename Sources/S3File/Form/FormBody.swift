@@ -21,6 +21,7 @@ public struct FormBody: Sendable {
         /// holds up others.
         public var streamedBytesPerSecond: Int
 
+        /// Limits; those that are not said are what a usual form needs. Sizes are in bytes.
         public init(
             bytes: Int = 2_097_152,
             fields: Int = 1_000,
@@ -40,7 +41,9 @@ public struct FormBody: Sendable {
 
     /// A part with content that came as a file, instead of as the key of a file that S3 already has.
     public struct FilePart: Hashable, Sendable {
+        /// The name of the field.
         public var name: String
+        /// The name of the file, as the browser told it.
         public var filename: String
     }
 
@@ -49,6 +52,7 @@ public struct FormBody: Sendable {
     /// The files that were in the body itself. Their bytes are not kept. The empty part of an untouched file input is not among them.
     public var fileParts: [FilePart]
 
+    /// A form of these fields and files, as if it had been read.
     public init(fields: [(name: String, value: String)] = [], fileParts: [FilePart] = []) {
         self.fields = fields
         self.fileParts = fileParts
@@ -224,6 +228,7 @@ public struct FormBody: Sendable {
 
 /// Why a form could not be read. The message may be shown to whoever sent it: it repeats none of it.
 public struct FormBodyError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// What is wrong.
     public struct Code: Hashable, Sendable {
         private let name: String
 
@@ -235,9 +240,12 @@ public struct FormBodyError: Error, Hashable, Sendable, CustomStringConvertible 
         public static let unsupported = Code(name: "unsupported")
     }
 
+    /// What is wrong.
     public var code: Code
+    /// A sentence.
     public var message: String
 
+    /// The sentence.
     public var description: String { self.message }
 
     /// The HTTP status that answers it.
@@ -249,6 +257,7 @@ public struct FormBodyError: Error, Hashable, Sendable, CustomStringConvertible 
         }
     }
 
+    /// An error with its sentence, which must repeat nothing of the body.
     public init(code: Code, message: String) {
         self.code = code
         self.message = message

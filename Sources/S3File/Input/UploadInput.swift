@@ -90,6 +90,7 @@ public struct UploadInput: Sendable {
 public struct KeptFile: Sendable, Hashable {
     /// The person's own name for it.
     public let filename: String
+    /// How large it is.
     public let size: ByteCount
     /// Posted as `<field>-s3f-kept`, it stands for the file: signed, for this field and subject, and for a while.
     public let receipt: String

@@ -8,6 +8,7 @@ public struct UploadPaths: Sendable, Hashable {
     /// The common beginning, with a leading slash and without a trailing one.
     public let root: String
 
+    /// Paths below a root with a leading slash and without a trailing one, such as `/files`.
     public init(root: String) {
         self.root = root
     }

@@ -13,16 +13,19 @@ import S3
 /// Iterating throws ``UploadError``: `replaced` when other bytes lie there by now, `missing_object` when the file has been moved to its place
 /// or removed, `storage_unavailable` and `storage_refused` as when a form is verified. A connection that breaks is taken up where it broke.
 public struct UploadBody: AsyncSequence, Sendable {
+    /// The bytes come in chunks, as S3 sends them.
     public typealias Element = ByteBuffer
 
     let promise: UploadPromise
     /// Within the file.
     let range: Range<Int64>
 
+    /// Begins at the range's first byte. Each iterator asks S3 by itself.
     public func makeAsyncIterator() -> AsyncIterator {
         AsyncIterator(body: self)
     }
 
+    /// Reads one request's chunks in their order.
     public struct AsyncIterator: AsyncIteratorProtocol {
         private enum State {
             case unopened

@@ -7,6 +7,7 @@ public struct QueuePlacement: Sendable, Equatable {
     /// After so many attempts in vain it fails; 1 or more.
     public var maxAttempts: Int16
 
+    /// A place in a queue; in `default`, at priority 0 and with 12 attempts, unless said otherwise.
     public init(queue: String = "default", priority: Int16 = 0, maxAttempts: Int16 = 12) {
         self.queue = queue
         self.priority = priority

@@ -4,6 +4,7 @@ import Postgres
 public struct SchemaError: Error, Sendable, CustomStringConvertible {
     /// Which side is behind.
     public struct Code: Sendable, Hashable, CustomStringConvertible {
+        /// The code's own name, for logs.
         public let description: String
 
         /// The tables are older: run `s3file migrate`.
@@ -22,5 +23,6 @@ public struct SchemaError: Error, Sendable, CustomStringConvertible {
         self.message = error.description
     }
 
+    /// The sentence.
     public var description: String { self.message }
 }

@@ -5,7 +5,9 @@ public import struct Foundation.UUID
 public struct Upload: Sendable, Identifiable, Hashable {
     /// Bytes copied so far, of the total.
     public struct Progress: Sendable, Hashable, Codable {
+        /// Bytes that lie at the destination so far.
         public var copied: Int64
+        /// Bytes of the file.
         public var total: Int64
     }
 
@@ -18,6 +20,7 @@ public struct Upload: Sendable, Identifiable, Hashable {
         /// Whether another attempt may help.
         public var retryable: Bool
 
+        /// An error by its code and sentence.
         public init(code: String, message: String, retryable: Bool) {
             self.code = code
             self.message = message
@@ -27,6 +30,7 @@ public struct Upload: Sendable, Identifiable, Hashable {
 
     /// A UUIDv7.
     public var id: UUID
+    /// Where it stands.
     public var status: UploadStatus
     /// The field of the form.
     public var field: String
@@ -46,9 +50,14 @@ public struct Upload: Sendable, Identifiable, Hashable {
     public var attempt: Int
     /// After how many it is given up.
     public var maxAttempts: Int
+    /// How much of it is copied.
     public var progress: Progress
+    /// What went wrong last; `nil` when nothing did.
     public var error: Failure?
+    /// When it was enqueued.
     public var createdAt: Date
+    /// When its record last changed, or its latest attempt began.
     public var updatedAt: Date
+    /// When it was stored; `nil` unless it is.
     public var storedAt: Date?
 }

@@ -2,8 +2,10 @@
 public struct UploadError: Error, Sendable, CustomStringConvertible {
     /// What went wrong. The raw value appears in JSON.
     public struct Code: Sendable, Hashable, CustomStringConvertible {
+        /// As JSON has it, such as `expired_ticket`.
         public let rawValue: String
         private init(_ rawValue: String) { self.rawValue = rawValue }
+        /// As JSON has it.
         public var description: String { self.rawValue }
 
         /// The form names a field that this route does not declare.
@@ -63,6 +65,14 @@ public struct UploadError: Error, Sendable, CustomStringConvertible {
     /// What is wrong with further fields and files of the same form, in its order.
     public var others: [UploadError] = []
 
+    /// A refusal with a sentence for the person, such as an app's handler throws of its own.
+    ///
+    /// - Parameters:
+    ///   - code: what went wrong; it decides the HTTP status.
+    ///   - field: the field it is about.
+    ///   - filename: the file it is about.
+    ///   - message: for the person in front of the form.
+    ///   - underlying: for the log alone.
     public init(_ code: Code, field: String? = nil, filename: String? = nil, message: String, underlying: (any Error)? = nil) {
         self.code = code
         self.field = field
@@ -85,6 +95,7 @@ public struct UploadError: Error, Sendable, CustomStringConvertible {
         return statuses.filter { $0 >= 500 }.max() ?? 422
     }
 
+    /// For logs: code and sentence.
     public var description: String { "\(self.code): \(self.message)" }
 }
 

@@ -4,6 +4,7 @@ public import S3File
 
 /// A request to one of the ``UploadEndpoints``, as any framework can make it of its own.
 public struct EndpointRequest: Sendable {
+    /// The headers of the request.
     public var headers: HTTPFields
     /// What the route's path names, such as `id` of `uploads/:id`.
     public var parameters: [String: String]
@@ -16,6 +17,7 @@ public struct EndpointRequest: Sendable {
     /// Whether who asks may see an upload without its token, by the app's own rules, such as that it is theirs; `nil` for nobody.
     public var authorise: (@Sendable (Upload) async throws -> Bool)?
 
+    /// A request of these parts; without ``subject`` and ``authorise`` only tickets and tokens decide.
     public init(
         headers: HTTPFields,
         parameters: [String: String] = [:],

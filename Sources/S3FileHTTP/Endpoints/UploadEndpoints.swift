@@ -16,6 +16,7 @@ public struct UploadEndpoints: Sendable {
 
     /// What there is to ask for.
     public enum Route: Sendable, CaseIterable {
+        /// The page's one script, a module.
         case script
         /// What the script loads when an upload begins, for when one fails.
         case retryScript
@@ -25,6 +26,7 @@ public struct UploadEndpoints: Sendable {
         case multipartScript
         /// What it loads for `<s3file-status>`.
         case statusScript
+        /// How inputs with options, files and statuses look; a page may leave it out.
         case stylesheet
         /// The status of one upload, as JSON with an ETag: with its token, as `?token=` or `Authorization: Bearer`. With `?wait=20` and
         /// `If-None-Match` it answers as soon as something changes, and with 304 after so many seconds.
@@ -50,6 +52,7 @@ public struct UploadEndpoints: Sendable {
         /// Gives an upload in parts up: `?upload=`.
         case abortMultipart
 
+        /// The one method that it is asked by.
         public var method: HTTPRequest.Method {
             switch self {
             case .script, .retryScript, .optionsScript, .multipartScript, .statusScript, .stylesheet: .get

@@ -46,13 +46,17 @@ public struct FormUpload: Sendable, Identifiable {
     /// The claim it was made of.
     public let promise: UploadPromise
 
+    /// The id of the upload, a UUIDv7.
     public var id: UUID { self.upload.id }
+    /// The field that brought it.
     public var field: String { self.upload.field }
     /// Where the file will be stored. Reserved: no later upload can take it.
     public var key: String? { self.upload.key }
     /// The person's own name for the file.
     public var filename: String { self.upload.filename }
+    /// Bytes.
     public var size: Int64 { self.upload.size }
+    /// The type that the browser declared and the field accepted.
     public var contentType: String { self.upload.contentType }
 
     /// All bytes of the file, as long as it waits: before the handler answers.

@@ -25,6 +25,7 @@ public final class WorkerPool: Service {
         /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html>
         public var copyLimit: Int64 = 5_000_000_000
 
+        /// The options of `s3file worker`.
         public init() {}
     }
 
