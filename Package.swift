@@ -161,6 +161,7 @@ let package = Package(
                 "0004_claim.sql", "0004_claim.down.sql",
                 "0005_settle.sql", "0005_settle.down.sql",
                 "0006_moves.sql", "0006_moves.down.sql",
+                "0007_upkeep.sql", "0007_upkeep.down.sql",
                 "schema_migration.sql",
             ].map { .embedInCode($0) },
             swiftSettings: swiftSettings
@@ -290,7 +291,8 @@ let package = Package(
         .testTarget(
             name: "S3FileHummingbirdTests",
             dependencies: [
-                "S3FileHummingbird", "S3FileHTTP", "S3FileTesting", "S3File", "S3DevServer", "S3", "Postgres", "TestEnvironment",
+                "S3FileHummingbird", "S3FileHTTP", "S3FileTesting", "S3FileWorker", "S3File", "S3DevServer", "S3", "Postgres",
+                "TestEnvironment",
                 asyncHTTPClient, crypto, hummingbird, hummingbirdTesting, httpTypes, logging, nioConcurrencyHelpers, nioCore,
                 nioHTTP1,
                 serviceLifecycle,
@@ -313,7 +315,9 @@ let package = Package(
         ),
         .testTarget(
             name: "S3FileCommandTests",
-            dependencies: ["Migrations", "Postgres", "S3", "S3FileCommand", "TestEnvironment", "S3File", logging, subprocess],
+            dependencies: [
+                "Migrations", "Postgres", "S3", "S3FileCommand", "TestEnvironment", "S3File", logging, nioCore, subprocess,
+            ],
             swiftSettings: swiftSettings
         ),
         // One suite for all stores that bin/test starts.

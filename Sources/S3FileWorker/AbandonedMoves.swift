@@ -27,7 +27,7 @@ struct AbandonedMoves: Sendable {
     }
 
     /// - Returns: whether nothing is left.
-    private func abort(_ move: AbandonedMove) async throws -> Bool {
+    func abort(_ move: AbandonedMove) async throws -> Bool {
         do {
             try await self.s3.abortMultipartUpload(bucket: move.bucket, key: move.key, uploadID: move.multipartUploadID)
             // A part that was on its way may have come after: then it is done again next time.
@@ -43,33 +43,5 @@ struct AbandonedMoves: Sendable {
             )
             return false
         }
-    }
-
-    /// Multipart uploads to keys of ours that no plan knows, older than `limit`: begun by a worker that died before it could note them.
-    ///
-    /// - Returns: how many were given up.
-    func sweepStrays(bucket: String, prefix: String = "", olderThan limit: Date) async throws -> Int {
-        var count = 0
-        var next: S3UploadListing.Marker?
-        repeat {
-            try Task.checkCancellation()
-            let page: S3UploadListing
-            do {
-                page = try await self.s3.listMultipartUploads(bucket: bucket, prefix: prefix, after: next)
-            } catch let error as S3Error where error.code == .notImplemented || error.code == .methodNotAllowed {
-                return count
-            }
-            let old = page.uploads.filter { $0.initiated < limit }.map { (key: $0.key, multipartUploadID: $0.uploadID) }
-            for stray in try await self.queue.strayMultipartUploads(bucket: bucket, old) {
-                do {
-                    try await self.s3.abortMultipartUpload(bucket: bucket, key: stray.key, uploadID: stray.multipartUploadID)
-                    count += 1
-                } catch let error as S3Error {
-                    self.logger.warning("A stray multipart upload was not given up", metadata: ["error": "\(error)"])
-                }
-            }
-            next = page.next
-        } while next != nil
-        return count
     }
 }

@@ -57,34 +57,9 @@ struct Housekeeping: Sendable {
         let sweeper = Sweeper(connections: self.connections, logger: self.logger)
         while await Self.sleep(min(self.options.sweepInterval, .seconds(60))) {
             do {
-                guard try await self.connections.queue.takeTurn("sweep", every: self.options.sweepInterval) else { continue }
-                _ = try await sweeper.sweep()
-                let configuration = self.connections.configuration
-                let limit = Date(timeIntervalSinceNow: -TimeInterval(configuration.expiry.components.seconds))
-                let strays = try await self.abandonedMoves.sweepStrays(bucket: configuration.bucket, olderThan: limit)
-                try await self.sweepProbes()
-                if strays > 0 { self.logger.info("Stray multipart uploads were given up", metadata: ["count": "\(strays)"]) }
+                _ = try await sweeper.sweepInTurn(every: self.options.sweepInterval)
             } catch {
                 self.logger.warning("A sweep failed; the next one will go on", metadata: ["error": "\(error)"])
-            }
-        }
-    }
-
-    /// What workers asked the store with that were killed over it. In the tmp bucket it would go as any stale object; in others nobody looks.
-    private func sweepProbes() async throws {
-        let configuration = self.connections.configuration
-        for bucket in Set([configuration.tmpBucket, configuration.bucket]) {
-            let probes = try await S3CapabilityProbe.sweep(
-                client: self.connections.s3,
-                bucket: bucket,
-                prefix: configuration.tmpPrefix,
-                olderThan: Date(timeIntervalSinceNow: -3_600)
-            )
-            if probes > 0 {
-                self.logger.info(
-                    "Objects of unfinished probes were deleted",
-                    metadata: ["bucket": "\(bucket)", "probes": "\(probes)"]
-                )
             }
         }
     }

@@ -33,7 +33,8 @@ package struct S3CapabilityProbe: Sendable {
         self.name = name
     }
 
-    static func folder(_ prefix: String) -> String { "\(prefix)/.capabilities/" }
+    /// Below this its objects are.
+    package static func folder(_ prefix: String) -> String { "\(prefix)/.capabilities/" }
 
     private func key(_ object: Object) -> String { "\(self.name)/\(object.rawValue)" }
 

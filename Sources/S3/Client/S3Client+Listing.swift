@@ -18,6 +18,8 @@ package struct S3Listing: Sendable {
     package var objects: [S3ListedObject]
     /// Gives the next page; nil on the last.
     package var nextToken: String?
+    /// The store's clock when it answered: the one that ``S3ListedObject/lastModified`` is by.
+    package var date: Date?
 }
 
 extension S3Client {
@@ -52,7 +54,11 @@ extension S3Client {
         return try await self.send(sent) { response throws(S3Error) in
             let document = try Self.document(response, "ListBucketResult", sent)
             let isEncoded = document["EncodingType"]?.text == "url"
-            var listing = S3Listing(objects: [], nextToken: nil)
+            var listing = S3Listing(
+                objects: [],
+                nextToken: nil,
+                date: response.headers.first(name: "date").flatMap { Timestamp.parseHTTP($0) }
+            )
             for element in document.children where element.name == "Contents" {
                 listing.objects.append(try Self.listedObject(element, isEncoded, response, sent))
             }

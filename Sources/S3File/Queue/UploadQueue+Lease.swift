@@ -55,11 +55,12 @@ extension UploadQueue {
 
     /// Ends leases that ran out, and takes the jobs of dead workers back into the queue; those that have used up their attempts end as failed.
     ///
+    /// - Parameter slack: how much later than a lease's end.
     /// - Returns: how many were taken back, at most 500 at a time.
-    package func reap(sinceServerStart: Duration = Self.leaseDuration) async throws -> Int {
+    package func reap(slack: Duration = Self.reapSlack, sinceServerStart: Duration = Self.leaseDuration) async throws -> Int {
         try await self.client.query(
             """
-            select s3file.reap(slack => make_interval(secs => \(Self.seconds(Self.reapSlack))),
+            select s3file.reap(slack => make_interval(secs => \(Self.seconds(slack))),
                                lease => make_interval(secs => \(Self.seconds(sinceServerStart)))) as count
             """
         )[0]["count", Int.self]

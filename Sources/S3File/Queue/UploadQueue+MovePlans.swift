@@ -25,6 +25,13 @@ package struct AbandonedMove: Sendable {
     package var bucket: String
     package var key: String
     package var multipartUploadID: String
+
+    package init(uploadID: UUID, bucket: String, key: String, multipartUploadID: String) {
+        self.uploadID = uploadID
+        self.bucket = bucket
+        self.key = key
+        self.multipartUploadID = multipartUploadID
+    }
 }
 
 extension UploadQueue {

@@ -78,6 +78,13 @@ struct SettingsOptions: ParsableArguments {
         logger.logLevel = Logger.Level(rawValue: self.logLevel.rawValue) ?? .info
         return logger
     }
+
+    /// For a command that says itself what it did: what a worker would tell of the same work is left out, unless more is asked for.
+    var quietLogger: Logger {
+        var logger = self.logger
+        if logger.logLevel == .info { logger.logLevel = .notice }
+        return logger
+    }
 }
 
 /// swift-log's levels, as an option's values.

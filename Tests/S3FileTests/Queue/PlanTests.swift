@@ -57,6 +57,28 @@ import Testing
         #expect(!rows.isEmpty && rows.allSatisfy { $0 <= 101 }, "\(plans)")
     }
 
+    /// Three thousand keys of the bucket are none of these hundred's business.
+    @Test(arguments: [
+        "select count(*) from s3file.expire('media', array(select 'tmp/' || g from generate_series(2901, 3000) g), array_fill(1::bigint, array[100]), array_fill('e'::text, array[100]), '7 days')",
+        "select count(*) from s3file.expire('media', array(select 'tmp/s3file/' || g from generate_series(1, 100) g), array_fill(1::bigint, array[100]), array_fill('e'::text, array[100]), '7 days')",
+        "select count(*) from s3file.expirable('media', array(select 'tmp/' || g from generate_series(2901, 3000) g), '7 days')",
+        "select count(*) from s3file.compared_by_key('media', 'docs/', 'docs/15', 100)",
+        "select count(*) from s3file.compared_by_tmp_key('media', 'tmp/', 'tmp/15', 100)",
+        "select count(*) from s3file.compared_again(bucket => 'media', keys => array(select 'docs/' || g from generate_series(2901, 3000) g))",
+        "select count(*) from s3file.compared_again(tmp_bucket => 'media', tmp_keys => array(select 'tmp/' || g from generate_series(2901, 3000) g))",
+        "select count(*) from s3file.stuck_jobs(null, 100, '1 hour', '1 hour', '1 hour')",
+        "select count(*) from s3file.other_buckets('media')",
+    ])
+    func `a page of the sweep or of a reconciliation is read by an index, and nothing beside it`(script: String) async throws {
+        let plans = try await self.plans(of: script, jobs: 3_000)
+        for table in ["upload", "job"] { #expect(!plans.contains("Seq Scan on \(table)"), "\(plans)") }
+        #expect(!plans.contains("Rows Removed by Join Filter"), "a join that compares every row with every other:\n\(plans)")
+        let removed = plans.matches(of: /Rows Removed by (?:Filter|Index Recheck): (\d+)/).compactMap { Int($0.1) }
+        #expect(removed.allSatisfy { $0 <= 101 }, "\(plans)")
+        let rows = plans.matches(of: /actual rows=(\d+)/).compactMap { Int($0.1) }
+        #expect(!rows.isEmpty && rows.allSatisfy { $0 <= 101 }, "\(plans)")
+    }
+
     @Test func `the status of one upload is read by two keys`() async throws {
         let plan = try await self.plans(
             of: "select * from s3file.upload_status where id = (select upload_id from s3file.job limit 1)",

@@ -196,13 +196,12 @@ import Testing
             _ = try await here.move(job, worker: worker, options: Self.options, capabilities: .all, checkLease: self.lease(of: 3))
             #expect(try await self.uploads(here) == 3)
 
-            let early = try await self.abandoned(here).sweepStrays(
-                bucket: here.bucket,
-                olderThan: Date(timeIntervalSinceNow: -60)
-            )
-            #expect(early == 0)
-            let late = try await self.abandoned(here).sweepStrays(bucket: here.bucket, olderThan: Date(timeIntervalSinceNow: 60))
-            #expect(late == 1)
+            var sweeper = Sweeper(connections: here.connections, logger: .quiet)
+            let early = try #require(try await sweeper.sweep())
+            #expect(early.uploadsGivenUp == 0)
+            sweeper.ahead = 25 * 3600
+            let late = try #require(try await sweeper.sweep())
+            #expect(late.uploadsGivenUp == 1)
             #expect(try await self.uploads(here) == 2)
             // The plan is still good.
             let outcome = try await here.move(job, worker: worker, options: Self.options, capabilities: .all)
