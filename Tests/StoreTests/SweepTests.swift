@@ -65,6 +65,7 @@ import Testing
                 }
                 try await self.bucket.client.deleteObject(bucket: job.tmpBucket, key: job.tmpKey, versionID: job.versionID)
                 try await self.queue.noteTmpDeleted([job.tmpObject(batch: batch)])
+                try await AbandonedMoves(s3: self.bucket.client, queue: self.queue, logger: .quiet).giveUp()
                 return id
             }
         }
