@@ -164,7 +164,7 @@ import Testing
         try await self.withServer { site, port, client in
             let uploads = try await site.enqueue()
             try await site.uploads.cancel(uploads.map(\.id))
-            for (name, told) in [("User-Agent", "close"), ("user-agent", nil)] {
+            for (name, told) in [("User-Agent", "close"), ("user-agent", nil)] as [(String, String?)] {
                 let (response, _) = try await client.get(port, site.eventsPath(uploads), [(name, "test")])
                 #expect(response.headers.first(name: "Connection") == told, "\(name)")
             }
