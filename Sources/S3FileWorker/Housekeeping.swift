@@ -11,6 +11,7 @@ struct Housekeeping: Sendable {
 
     let connections: Connections
     let options: WorkerPool.Options
+    var metrics = WorkerMetrics()
     let logger: Logger
 
     /// - Parameter jobsCameBack: is called when jobs of dead workers wait again.
@@ -58,13 +59,14 @@ struct Housekeeping: Sendable {
         while await Self.sleep(min(self.options.sweepInterval, .seconds(60))) {
             do {
                 guard try await self.connections.queue.takeTurn("sweep", every: self.options.sweepInterval) else { continue }
-                _ = try await sweeper.sweep()
+                self.metrics.swept(try await sweeper.sweep())
                 let configuration = self.connections.configuration
                 let limit = Date(timeIntervalSinceNow: -TimeInterval(configuration.expiry.components.seconds))
                 let strays = try await self.abandonedMoves.sweepStrays(bucket: configuration.bucket, olderThan: limit)
                 try await self.sweepProbes()
                 if strays > 0 { self.logger.info("Stray multipart uploads were given up", metadata: ["count": "\(strays)"]) }
             } catch {
+                self.metrics.sweepFailed()
                 self.logger.warning("A sweep failed; the next one will go on", metadata: ["error": "\(error)"])
             }
         }
