@@ -13,8 +13,11 @@ public import Logging
 /// ```
 /// `metadata` has what the line was given, nested as it was; `error` is there when the line was given one.
 public struct JSONLogHandler: LogHandler {
+    /// What is below is not logged.
     public var logLevel: Logger.Level = .info
+    /// What every line has.
     public var metadata: Logger.Metadata = [:]
+    /// Gives what every line has at its time.
     public var metadataProvider: Logger.MetadataProvider?
 
     private let label: String
@@ -28,11 +31,13 @@ public struct JSONLogHandler: LogHandler {
         self.write = write
     }
 
+    /// One entry of ``metadata``.
     public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { self.metadata[key] }
         set { self.metadata[key] = newValue }
     }
 
+    /// Writes one line.
     public func log(event: LogEvent) {
         var metadata = self.metadata
         if let provided = self.metadataProvider?.get() { metadata.merge(provided) { $1 } }

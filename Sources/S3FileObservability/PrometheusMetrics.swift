@@ -31,6 +31,7 @@ public final class PrometheusMetrics: MetricsFactory {
         /// Whether the numbers of the process itself (`process_…`) are told, where the system has them in /proc.
         public var hasProcess = true
 
+        /// As they are in production.
         public init() {}
     }
 
@@ -59,6 +60,7 @@ public final class PrometheusMetrics: MetricsFactory {
     private let registry = Mutex(Registry())
     let refused = PrometheusCounter(place: nil)
 
+    /// Metrics of which there are none yet.
     public init(options: Options = Options()) {
         self.options = options
     }
@@ -133,43 +135,53 @@ public final class PrometheusMetrics: MetricsFactory {
 
     // MARK: MetricsFactory
 
+    /// A counter, `_total`.
     public func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
         self.counter(label, dimensions)
     }
 
+    /// A counter of parts of things, `_total`.
     public func makeFloatingPointCounter(label: String, dimensions: [(String, String)]) -> any FloatingPointCounterHandler {
         self.counter(label, dimensions)
     }
 
+    /// A gauge.
     public func makeMeter(label: String, dimensions: [(String, String)]) -> any MeterHandler {
         self.gauge(label, dimensions)
     }
 
+    /// A histogram when it aggregates, and else a gauge.
     public func makeRecorder(label: String, dimensions: [(String, String)], aggregate: Bool) -> any RecorderHandler {
         guard aggregate else { return self.gauge(label, dimensions) }
         return self.histogram(label, dimensions, self.options.valueBounds)
     }
 
+    /// A histogram of seconds, `_seconds`.
     public func makeTimer(label: String, dimensions: [(String, String)]) -> any TimerHandler {
         self.histogram(label, suffix: "_seconds", dimensions, self.options.secondsBounds)
     }
 
+    /// It is told no more.
     public func destroyCounter(_ handler: any CounterHandler) {
         self.forget((handler as? PrometheusCounter)?.place)
     }
 
+    /// It is told no more.
     public func destroyFloatingPointCounter(_ handler: any FloatingPointCounterHandler) {
         self.forget((handler as? PrometheusCounter)?.place)
     }
 
+    /// It is told no more.
     public func destroyMeter(_ handler: any MeterHandler) {
         self.forget((handler as? PrometheusGauge)?.place)
     }
 
+    /// It is told no more.
     public func destroyRecorder(_ handler: any RecorderHandler) {
         self.forget((handler as? PrometheusGauge)?.place ?? (handler as? PrometheusHistogram)?.place)
     }
 
+    /// It is told no more.
     public func destroyTimer(_ handler: any TimerHandler) {
         self.forget((handler as? PrometheusHistogram)?.place)
     }

@@ -2,6 +2,7 @@ import CoreMetrics
 import Foundation
 import Hummingbird
 import HummingbirdTesting
+import Postgres
 import S3File
 import S3FileHummingbird
 import S3FileObservability

@@ -7,6 +7,7 @@ public struct HealthReport: Sendable, Equatable {
         /// What is wrong, in a sentence that names no secret; nil when all is well.
         public var failure: String?
 
+        /// Something that was looked at, and found well unless a failure is given.
         public init(_ name: String, failure: String? = nil) {
             self.name = name
             self.failure = failure
@@ -18,12 +19,15 @@ public struct HealthReport: Sendable, Equatable {
     /// Without these it cannot work now, and may again soon.
     public var readiness: [Check]
 
+    /// A report; without checks all is well.
     public init(liveness: [Check] = [], readiness: [Check] = []) {
         self.liveness = liveness
         self.readiness = readiness
     }
 
+    /// Whether nothing is wrong that only a new process would mend.
     public var isLive: Bool { self.liveness.allSatisfy { $0.failure == nil } }
+    /// Whether it can do its work now.
     public var isReady: Bool { self.isLive && self.readiness.allSatisfy { $0.failure == nil } }
 
     /// Of a process that does several things.

@@ -30,7 +30,7 @@ struct SettingsOptions: ParsableArguments {
     var logLevel: LogLevel?
 
     @Option(help: "text or json, an object a line (S3FILE_LOG_FORMAT); text unless it is set.")
-    var logFormat: LogFormat?
+    var logFormat: LogFormatName?
 
     /// - Parameter flags: of one command alone.
     /// - Throws: ``ConfigurationError`` when the file cannot be read.
@@ -79,7 +79,8 @@ struct SettingsOptions: ParsableArguments {
     /// For commands that end by themselves: what the environment says wrongly is not worth failing for there.
     var logger: Logger {
         let environment = ProcessInfo.processInfo.environment
-        let format = self.logFormat ?? environment["S3FILE_LOG_FORMAT"].flatMap { LogFormat(rawValue: $0) } ?? .text
+        let formatName = self.logFormat?.rawValue ?? environment["S3FILE_LOG_FORMAT"] ?? ""
+        let format = LogFormat(rawValue: formatName) ?? .text
         let level = self.logLevel?.rawValue ?? environment["S3FILE_LOG_LEVEL"] ?? ""
         return format.logger(label: "s3file", level: Logger.Level(rawValue: level) ?? .info)
     }
@@ -102,7 +103,10 @@ struct SettingsOptions: ParsableArguments {
     }
 }
 
-extension LogFormat: ExpressibleByArgument {}
+/// The formats of log lines, as an option's values.
+enum LogFormatName: String, ExpressibleByArgument, CaseIterable {
+    case text, json
+}
 
 /// swift-log's levels, as an option's values.
 enum LogLevel: String, ExpressibleByArgument, CaseIterable {

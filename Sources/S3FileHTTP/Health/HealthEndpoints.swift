@@ -42,6 +42,7 @@ public struct HealthEndpoints: Sendable {
     /// Those that there are: without metrics no `metrics`.
     public var routes: [Route] { Route.allCases.filter { $0 != .metrics || self.metrics != nil } }
 
+    /// The answer, at once.
     public func answer(_ route: Route) -> HTTPAnswer {
         switch route {
         case .live:
