@@ -40,7 +40,7 @@ import Testing
             var configuration = PostgresConfiguration(url: "postgresql://nobody@127.0.0.1:1/nothing")
             configuration.connectTimeout = .milliseconds(300)
             let client = PostgresClient(configuration: configuration, logger: .silent)
-            try await client.whileRunning {
+            _ = try await client.whileRunning {
                 await #expect(throws: PostgresError.self) { try await client.query("select 1") }
             }
         }
