@@ -161,6 +161,7 @@ let package = Package(
                 "0004_claim.sql", "0004_claim.down.sql",
                 "0005_settle.sql", "0005_settle.down.sql",
                 "0006_moves.sql", "0006_moves.down.sql",
+                "0007_operators.sql", "0007_operators.down.sql",
                 "schema_migration.sql",
             ].map { .embedInCode($0) },
             swiftSettings: swiftSettings
@@ -313,7 +314,10 @@ let package = Package(
         ),
         .testTarget(
             name: "S3FileCommandTests",
-            dependencies: ["Migrations", "Postgres", "S3", "S3FileCommand", "TestEnvironment", "S3File", logging, subprocess],
+            dependencies: [
+                "Migrations", "Postgres", "S3", "S3DevServer", "S3FileCommand", "TestEnvironment", "S3File", logging, nioCore,
+                subprocess,
+            ],
             swiftSettings: swiftSettings
         ),
         // One suite for all stores that bin/test starts.

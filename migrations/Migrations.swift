@@ -31,6 +31,7 @@ package enum Migrations {
         Version(4, "claim", PackageResources._004_claim_sql, down: PackageResources._004_claim_down_sql),
         Version(5, "settle", PackageResources._005_settle_sql, down: PackageResources._005_settle_down_sql),
         Version(6, "moves", PackageResources._006_moves_sql, down: PackageResources._006_moves_down_sql),
+        Version(7, "operators", PackageResources._007_operators_sql, down: PackageResources._007_operators_down_sql),
     ]
 
     /// Makes the table of what was applied, or brings it up to date.
