@@ -12,14 +12,19 @@ struct SweepCommand: AsyncParsableCommand {
     @OptionGroup var settings: SettingsOptions
 
     func run() async throws {
-        let logger = self.settings.logger
+        let logger = self.settings.quietLogger
         let summary = try await Connections.with(try await self.settings.configuration(), logger: logger) { connections in
-            try await Sweeper(connections: connections, logger: logger).sweep()
+            try await connections.queue.checkSchema()
+            return try await Sweeper(connections: connections, logger: logger).sweep()
         }
-        print("\(summary.listed) tmp objects listed, \(summary.deleted) removed, \(ByteCount(bytes: summary.bytesFreed)) freed.")
+        try StandardOutput.line(
+            "\(summary.listed) tmp objects listed, \(summary.deleted) removed, \(ByteCount(bytes: summary.bytesFreed)) freed."
+        )
         if summary.failed > 0 {
-            print("\(summary.failed) could not be removed; run it again, and check the worker's rights on the bucket.")
-            throw ExitCode(1)
+            StandardError.line(
+                "\(summary.failed) could not be removed; run it again, and check the worker's rights on the bucket."
+            )
+            throw ExitReason.problems.exit
         }
     }
 }

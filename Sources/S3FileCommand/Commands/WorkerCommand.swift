@@ -23,8 +23,7 @@ struct WorkerCommand: AsyncParsableCommand {
 
     func run() async throws {
         let configuration = try await self.settings.configuration(flags: [("s3file.workerQueues", self.queues)])
-        let problems = DeployCheck.settingsFindings(configuration)
-        if configuration.environment == .production, let first = problems.first { throw ConfigurationError(first.description) }
+        try SettingsCheck.refuseDevelopment(configuration)
         let logger = self.settings.logger
         var group = ServiceGroupConfiguration(
             services: [try WorkerPool(configuration: configuration, logger: logger)],
