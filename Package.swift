@@ -173,6 +173,7 @@ let package = Package(
                 "0006_moves.sql", "0006_moves.down.sql",
                 "0007_upkeep.sql", "0007_upkeep.down.sql",
                 "0008_observe.sql", "0008_observe.down.sql",
+                "0009_operators.sql", "0009_operators.down.sql",
                 "schema_migration.sql",
             ].map { .embedInCode($0) },
             swiftSettings: swiftSettings
@@ -348,7 +349,8 @@ let package = Package(
         .testTarget(
             name: "S3FileCommandTests",
             dependencies: [
-                "Migrations", "Postgres", "S3", "S3FileCommand", "TestEnvironment", "S3File", logging, nioCore, subprocess,
+                "Migrations", "Postgres", "S3", "S3DevServer", "S3FileCommand", "TestEnvironment", "S3File", logging, nioCore,
+                subprocess,
             ],
             swiftSettings: swiftSettings
         ),

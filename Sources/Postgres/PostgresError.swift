@@ -62,7 +62,7 @@ package struct PostgresError: Error, Sendable, Hashable {
     static let readOnlyTransaction = "25006"
 
     /// Waiting does not help: the server knows us and refuses us, or the settings make no sense.
-    var isPermanentRefusal: Bool {
+    package var isPermanentRefusal: Bool {
         if self.code == .configuration { return true }
         guard let sqlState = self.sqlState else { return false }
         return sqlState.hasPrefix("28") || sqlState == "3D000"

@@ -74,36 +74,6 @@ import Testing
         }
     }
 
-    @Test func `check finds a good installation good, and deploy refuses what is for development`() async throws {
-        try await self.withSettings { settings, _ in
-            let good = try await self.s3file(["check"], settings)
-            #expect(good.code == 0, "\(good.text)")
-            let deploy = try await self.s3file(["check", "--deploy"], settings)
-            #expect(deploy.code == 1)
-            for id in ["s3file.E001: ", "s3file.E002: ", "s3file.E003: "] { #expect(deploy.text.contains(id)) }
-            // Under other keys, too: the server says what it is.
-            let renamed = try await self.s3file(
-                ["check", "--deploy"],
-                settings.merging(["AWS_ACCESS_KEY_ID": "AKIAEXAMPLE"]) { $1 }
-            )
-            #expect(renamed.text.contains("s3file.E001: "))
-            let secret = try await self.s3file(
-                ["check", "--deploy"],
-                settings.merging(["S3FILE_SECRET": "a-secret-of-somebody-with-32-bytes-or-more"]) { $1 }
-            )
-            #expect(!secret.text.contains("s3file.E002"))
-        }
-    }
-
-    @Test func `check names a missing migration and a missing bucket`() async throws {
-        try await self.withSettings(migrated: false) { settings, _ in
-            let bad = try await self.s3file(["check"], settings.merging(["S3FILE_BUCKET": "no-such-bucket"]) { $1 })
-            #expect(bad.code == 1)
-            #expect(bad.text.contains(/s3file.E005: \d+ migrations? (is|are) missing: run s3file migrate\./))
-            #expect(bad.text.contains("s3file.E006: "))
-        }
-    }
-
     @Test func `a worker in production refuses the development server and secret`() async throws {
         try await self.withSettings { settings, _ in
             let production = settings.merging([

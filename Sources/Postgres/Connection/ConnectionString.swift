@@ -108,6 +108,10 @@ enum ConnectionString {
                 "Cannot connect to Postgres: \(reason); check sslmode and sslrootcert of the database URL."
             )
         }
+        // Of the string itself, such as a port that is no number: nobody was asked.
+        if !lines.isEmpty, lines.allSatisfy({ $0.hasPrefix("invalid ") }) {
+            return PostgresError(.configuration, "The database URL cannot be used: \(reason); correct it.")
+        }
         return PostgresError(.connection, "Cannot connect to Postgres: \(reason)", sqlState: sqlState)
     }
 

@@ -1,29 +1,6 @@
 import NIOCore
 import NIOHTTP1
 
-/// Who may call a bucket from a browser.
-package struct S3CORSRule: Sendable, Hashable {
-    package var allowedOrigins: [String]
-    package var allowedMethods: [String]
-    package var allowedHeaders: [String]
-    package var exposedHeaders: [String]
-    package var maximumAge: Duration?
-
-    package init(
-        allowedOrigins: [String],
-        allowedMethods: [String],
-        allowedHeaders: [String] = ["*"],
-        exposedHeaders: [String] = ["ETag"],
-        maximumAge: Duration? = nil
-    ) {
-        self.allowedOrigins = allowedOrigins
-        self.allowedMethods = allowedMethods
-        self.allowedHeaders = allowedHeaders
-        self.exposedHeaders = exposedHeaders
-        self.maximumAge = maximumAge
-    }
-}
-
 extension S3Client {
     /// A bucket that is already ours is success.
     package func createBucket(_ bucket: String) async throws {
@@ -58,22 +35,7 @@ extension S3Client {
     }
 
     package func putBucketCORS(_ bucket: String, rules: [S3CORSRule]) async throws {
-        var writer = XMLWriter()
-        writer.element("CORSConfiguration", attributes: [("xmlns", Self.namespace)]) { writer in
-            for rule in rules {
-                writer.element("CORSRule") { writer in
-                    for origin in rule.allowedOrigins { writer.element("AllowedOrigin", text: origin) }
-                    for method in rule.allowedMethods { writer.element("AllowedMethod", text: method) }
-                    for header in rule.allowedHeaders { writer.element("AllowedHeader", text: header) }
-                    for header in rule.exposedHeaders { writer.element("ExposeHeader", text: header) }
-                    if let age = rule.maximumAge { writer.element("MaxAgeSeconds", text: String(age.components.seconds)) }
-                }
-            }
-        }
-        var request = self.bucketRequest("PutBucketCors", .PUT, bucket)
-        request.query = [("cors", "")]
-        request.setXML(writer.text)
-        try await self.send(request) { _ throws(S3Error) in }
+        try await self.putBucketCORS(bucket, rules: rules.map(\.element))
     }
 
     /// Keeps every version of every object from now on, or no new ones.
@@ -90,7 +52,7 @@ extension S3Client {
         try await self.send(request) { _ throws(S3Error) in }
     }
 
-    private func bucketRequest(_ operation: S3Operation, _ method: HTTPMethod, _ bucket: String) -> S3Request {
+    func bucketRequest(_ operation: S3Operation, _ method: HTTPMethod, _ bucket: String) -> S3Request {
         S3Request(operation: operation, method: method, bucket: bucket, timeout: self.timeouts.request)
     }
 }

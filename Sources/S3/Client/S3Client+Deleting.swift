@@ -126,8 +126,12 @@ extension S3Client {
 extension S3Request {
     /// A body of XML with its MD5, which S3 demands here and old stores take in no other form.
     mutating func setXML(_ text: String) {
+        self.setDocument(text, type: "application/xml")
+    }
+
+    mutating func setDocument(_ text: String, type: String) {
         self.body = ByteBuffer(string: text)
-        self.add("content-type", "application/xml")
+        self.add("content-type", type)
         self.add("content-md5", Data(Insecure.MD5.hash(data: Array(text.utf8))).base64EncodedString())
     }
 }

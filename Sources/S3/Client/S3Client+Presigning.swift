@@ -95,6 +95,11 @@ extension S3Client {
         return "\(target.scheme)://\(target.authority)"
     }
 
+    /// Where browsers find a bucket, or an object in it, without any signature.
+    package func publicURL(bucket: String, key: String? = nil) throws(S3Error) -> String {
+        try self.resolvedPublicEndpoint().target(bucket: bucket, key: key).url()
+    }
+
     /// Where a browser posts a form to, and the fields that allow it.
     package func presignedPost(
         _ policy: PostPolicy,

@@ -30,6 +30,8 @@ package struct ContainerCredentials: S3CredentialsProvider {
         self.relativeTo = relativeTo
     }
 
+    package var name: String { Self.source }
+
     package func credentials() async throws -> S3Credentials {
         var request = HTTPClientRequest(url: try self.url())
         request.headers.add(name: "accept", value: "application/json")

@@ -30,11 +30,14 @@ package struct CredentialsChain: S3CredentialsProvider {
         ])
     }
 
-    package func credentials() async throws -> S3Credentials {
+    package func credentials() async throws -> S3Credentials { try await self.located().credentials }
+
+    /// The credentials, and which source had them.
+    package func located() async throws -> (credentials: S3Credentials, source: String) {
         var passed: [CredentialsError] = []
         for provider in self.providers {
             do {
-                return try await provider.credentials()
+                return (try await provider.credentials(), provider.name)
             } catch let error as CredentialsError {
                 guard error.kind == .absent else {
                     throw CredentialsError(.failed, error.source, Self.sentence(error, passed), retryable: error.retryable)

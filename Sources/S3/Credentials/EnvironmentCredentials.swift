@@ -9,6 +9,8 @@ package struct EnvironmentCredentials: S3CredentialsProvider {
         self.environment = environment
     }
 
+    package var name: String { Self.source }
+
     package func credentials() async throws -> S3Credentials {
         func value(_ name: String) -> String? { self.environment[name].flatMap { $0.isEmpty ? nil : $0 } }
         switch (value("AWS_ACCESS_KEY_ID"), value("AWS_SECRET_ACCESS_KEY")) {

@@ -19,6 +19,8 @@ package struct InstanceMetadataCredentials: S3CredentialsProvider {
         self.transport = transport
     }
 
+    package var name: String { Self.source }
+
     package func credentials() async throws -> S3Credentials {
         guard self.environment["AWS_EC2_METADATA_DISABLED"]?.lowercased() != "true" else {
             throw CredentialsError(.absent, Self.source, "AWS_EC2_METADATA_DISABLED is true")

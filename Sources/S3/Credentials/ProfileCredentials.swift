@@ -15,6 +15,8 @@ package struct ProfileCredentials: S3CredentialsProvider {
         self.transport = transport
     }
 
+    package var name: String { Self.source(SharedConfiguration.profileName(environment: self.environment).0) }
+
     package func credentials() async throws -> S3Credentials {
         let (name, isExplicit) = SharedConfiguration.profileName(environment: self.environment)
         let shared = try await SharedConfiguration.load(environment: self.environment)

@@ -2,6 +2,9 @@
 package protocol S3CredentialsProvider: Sendable {
     func credentials() async throws -> S3Credentials
 
+    /// For people: where they come from.
+    var name: String { get }
+
     /// S3 called these ended: whoever keeps them asks anew next time.
     ///
     /// - Returns: whether the next ones may be others.
@@ -10,6 +13,7 @@ package protocol S3CredentialsProvider: Sendable {
 
 extension S3CredentialsProvider {
     package func discard(_ credentials: S3Credentials) -> Bool { false }
+    package var name: String { "the settings" }
 }
 
 /// Credentials that were given once.

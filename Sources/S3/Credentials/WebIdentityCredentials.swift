@@ -12,6 +12,8 @@ package struct WebIdentityCredentials: S3CredentialsProvider {
         self.service = SecurityTokenService(transport: transport, region: region, environment: environment)
     }
 
+    package var name: String { Self.source }
+
     package func credentials() async throws -> S3Credentials {
         guard let path = self.environment["AWS_WEB_IDENTITY_TOKEN_FILE"], !path.isEmpty else {
             throw CredentialsError(.absent, Self.source, "AWS_WEB_IDENTITY_TOKEN_FILE is not set")

@@ -20,6 +20,14 @@ package struct XMLWriter: Sendable {
         self.text += "</\(name)>"
     }
 
+    /// An element as it was read: with all that is in it, known or not.
+    package mutating func element(_ tree: XMLElement) {
+        self.element(tree.name, attributes: tree.attributes.map { ($0.name, $0.value) }) { writer in
+            if tree.children.isEmpty { writer.text += Self.escape(tree.text) }
+            for child in tree.children { writer.element(child) }
+        }
+    }
+
     package mutating func element(_ name: String, text: String) {
         self.text += "<\(name)>\(Self.escape(text))</\(name)>"
     }

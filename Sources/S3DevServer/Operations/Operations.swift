@@ -21,7 +21,7 @@ struct Operations: Sendable {
     /// Subresources of S3 that are not here. A request for one must not be taken for a plain one.
     private static let missing: Set<String> = [
         "accelerate", "acl", "analytics", "encryption", "intelligent-tiering", "inventory", "legal-hold", "logging",
-        "metrics", "notification", "object-lock", "ownershipControls", "policy", "policyStatus", "publicAccessBlock", "rename",
+        "metrics", "notification", "object-lock", "ownershipControls", "publicAccessBlock", "rename",
         "renameObject", "replication", "requestPayment", "restore", "retention", "select", "session", "torrent", "website",
     ]
 
@@ -66,10 +66,14 @@ struct Operations: Sendable {
         for name in ["cors", "lifecycle"] where request.has(name) {
             return try await self.document(name, request, verified)
         }
+        if request.has("policy") {
+            return try await self.bucketPolicy(request, verified)
+        }
         if request.has("tagging") {
             throw S3Error.notImplemented("tags of a bucket")
         }
         switch request.method {
+        case "GET" where request.has("policyStatus"): return try await self.bucketPolicyStatus(request)
         case "GET" where request.has("location"): return try await self.bucketLocation(request)
         case "GET" where request.has("versioning"): return try await self.bucketVersioning(request)
         case "GET" where request.has("uploads"): return try await self.listUploads(request)

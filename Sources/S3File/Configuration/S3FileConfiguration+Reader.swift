@@ -12,6 +12,7 @@ extension S3FileConfiguration {
     /// - `aws.endpointUrlS3` (AWS_ENDPOINT_URL_S3) or `aws.endpointUrl` (AWS_ENDPOINT_URL): S3 other than AWS
     /// - `s3file.bucket` (S3FILE_BUCKET, required), `s3file.tmpBucket` (S3FILE_TMP_BUCKET, default the same), `s3file.publicEndpointUrl` (S3FILE_PUBLIC_ENDPOINT_URL),
     ///   `s3file.addressing` (S3FILE_ADDRESSING: path or virtual-host)
+    /// - `s3file.origins` (S3FILE_ORIGINS, by comma, default none)
     /// - `s3file.secret` (S3FILE_SECRET, secret): comma separated, the first signs and all verify; required in production
     /// - `s3file.djangoSecret` (S3FILE_DJANGO_SECRET, secret, default none): takes forms of a Django app with django-s3file
     /// - `s3file.environment` (S3FILE_ENVIRONMENT: development or production, default development)
@@ -118,6 +119,7 @@ extension S3FileConfiguration {
             endpointURL: optional("aws.endpointUrlS3") ?? optional("aws.endpointUrl"),
             publicEndpointURL: optional("s3file.publicEndpointUrl"),
             addressing: optional("s3file.addressing"),
+            origins: optional("s3file.origins").map(Self.words) ?? [],
             credentials: credentials(),
             secrets: secretText.split(separator: ",").map { $0.trimmingPrefix { $0 == " " } }.map(String.init),
             djangoSecret: optional("s3file.djangoSecret", isSecret: true),
@@ -128,7 +130,7 @@ extension S3FileConfiguration {
             expiry: hours("s3file.expiryHours", "S3FILE_EXPIRY_HOURS", default: 24),
             streamedForms: count("s3file.streamedForms", "S3FILE_STREAMED_FORMS", default: 16),
             workerConcurrency: count("s3file.workerConcurrency", "S3FILE_WORKER_CONCURRENCY", default: 16),
-            workerQueues: optional("s3file.workerQueues").map(Self.queueNames),
+            workerQueues: optional("s3file.workerQueues").map(Self.words),
             listenURL: optional("s3file.listenUrl", isSecret: true),
             statusStreams: count("s3file.statusStreams", "S3FILE_STATUS_STREAMS", default: 4_000),
             retention: Retention(
@@ -139,7 +141,7 @@ extension S3FileConfiguration {
         )
     }
 
-    private static func queueNames(_ text: String) -> [String] {
+    private static func words(_ text: String) -> [String] {
         text.split(separator: ",", omittingEmptySubsequences: false).map { $0.trimmingCharacters(in: .whitespaces) }
     }
 }

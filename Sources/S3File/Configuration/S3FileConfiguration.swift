@@ -25,6 +25,9 @@ public struct S3FileConfiguration: Sendable {
     public var publicEndpointURL: String?
     /// `path` or `virtual-host`; `nil` decides by the endpoint.
     public var addressing: String?
+    /// The pages' origins, such as `https://app.example.com`: the bucket has to let their browsers post. `s3file check` asks it for each, and
+    /// `s3file bucket setup` writes the rule.
+    public var origins: [String]
     /// Who this process is for S3.
     public var credentials: Credentials
     /// Secrets of tickets and tokens: the first signs, all verify.
@@ -101,6 +104,7 @@ public struct S3FileConfiguration: Sendable {
         endpointURL: String? = nil,
         publicEndpointURL: String? = nil,
         addressing: String? = nil,
+        origins: [String] = [],
         credentials: Credentials = .standardChain,
         secrets: [String],
         djangoSecret: String? = nil,
@@ -124,6 +128,7 @@ public struct S3FileConfiguration: Sendable {
         self.endpointURL = endpointURL
         self.publicEndpointURL = publicEndpointURL
         self.addressing = addressing
+        self.origins = origins
         self.credentials = credentials
         self.secrets = secrets
         self.djangoSecret = djangoSecret
@@ -199,6 +204,13 @@ public struct S3FileConfiguration: Sendable {
                 "S3FILE_WORKER_QUEUES must be names of queues by comma, such as default,thumbnails, or empty for all"
             )
         }
+        for origin in self.origins {
+            guard Self.isOrigin(origin) else {
+                throw ConfigurationError(
+                    "S3FILE_ORIGINS has \"\(origin)\": write origins by comma, as browsers send them, such as https://app.example.com, without a path"
+                )
+            }
+        }
         if let secret = self.djangoSecret {
             guard secret.utf8.count >= 16 else {
                 throw ConfigurationError(
@@ -217,6 +229,11 @@ public struct S3FileConfiguration: Sendable {
                 throw ConfigurationError("\(name) must be the name of a bucket, 3 to 63 characters")
             }
         }
+    }
+
+    /// Scheme, host and port, in lower case: <https://www.rfc-editor.org/rfc/rfc6454#section-6.2>
+    private static func isOrigin(_ text: String) -> Bool {
+        text.utf8.count <= 300 && text.wholeMatch(of: /https?:\/\/([a-z0-9_.\-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?/) != nil
     }
 
     /// As the table of queues has it.

@@ -34,13 +34,16 @@ extension UploadQueue {
 extension Connections {
     /// Asks once, when a process starts; waits for a database that does not answer yet.
     ///
-    /// - Throws: ``SchemaError`` when this version cannot work with the tables.
+    /// - Throws: ``SchemaError`` when this version cannot work with the tables, and what Postgres says when it refuses us, which waiting does
+    ///   not mend.
     package func requireSchema(logger: Logger) async throws {
         var pause = Duration.milliseconds(200)
         while !Task.isCancelled, !Task.isShuttingDownGracefully {
             do {
                 return try await self.queue.checkSchema()
             } catch let error as SchemaError {
+                throw error
+            } catch let error as PostgresError where error.isPermanentRefusal {
                 throw error
             } catch {
                 guard !Task.isCancelled, !Task.isShuttingDownGracefully else { return }

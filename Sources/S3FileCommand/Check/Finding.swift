@@ -1,45 +1,79 @@
 /// One thing that a check found wrong.
-struct Finding: Sendable, Equatable, CustomStringConvertible {
-    /// Stable, so that it can be looked up and silenced: `s3file.E001`.
-    var id: String
-    /// What is wrong and what to do.
-    var message: String
+struct Finding: Sendable, Equatable {
+    var id: FindingID
+    /// What is wrong, in a sentence.
+    var what: String
+    /// The command, the setting or the JSON that mends it.
+    var remedy: String
 
-    var description: String { "\(self.id): \(self.message)" }
+    init(_ id: FindingID, _ what: String, remedy: String) {
+        self.id = id
+        self.what = Secrets.struckOut(of: what)
+        self.remedy = remedy
+    }
+}
 
-    static let devServer = Finding(
-        id: "s3file.E001",
-        message:
-            "S3 is the development server, which is for one machine only: point AWS_ENDPOINT_URL_S3 at a real S3, or unset it for AWS."
-    )
-    static let defaultSecret = Finding(
-        id: "s3file.E002",
-        message: "S3FILE_SECRET is the development default, so anybody could sign tickets: set it to 48 random characters."
-    )
-    static let developmentEnvironment = Finding(
-        id: "s3file.E003",
-        message: "S3FILE_ENVIRONMENT is development: set it to production."
-    )
+extension Finding: CustomStringConvertible {
+    /// In one line, as for an error.
+    var description: String { "\(self.id.rawValue): \(self.what) \(self.remedy)" }
 
-    static func database(_ reason: String) -> Finding {
-        Finding(id: "s3file.E004", message: "Postgres cannot be used: \(reason) Check DATABASE_URL.")
+    /// With why it matters, for people.
+    var lines: [String] {
+        let remedy = self.remedy.split(separator: "\n", omittingEmptySubsequences: false)
+        return ["\(self.id.rawValue): \(self.what)", "    Why:  \(self.id.why)", "    Mend: \(remedy[0])"]
+            + remedy.dropFirst().map { "          \($0)" }
     }
-    static func notMigrated(_ count: Int) -> Finding {
-        Finding(id: "s3file.E005", message: "\(count) migration\(count == 1 ? " is" : "s are") missing: run s3file migrate.")
+}
+
+extension Finding: Encodable {
+    private enum Key: String, CodingKey { case id, level, what, why, remedy }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: Key.self)
+        try container.encode(self.id, forKey: .id)
+        try container.encode(self.id.level, forKey: .level)
+        try container.encode(self.what, forKey: .what)
+        try container.encode(self.id.why, forKey: .why)
+        try container.encode(self.remedy, forKey: .remedy)
     }
-    static func otherTables(_ versions: [Int]) -> Finding {
-        let versions = versions.map(String.init).joined(separator: ", ")
-        return Finding(
-            id: "s3file.E007",
-            message:
-                "The tables are not those of this program (version \(versions)): s3file migrate status tells how they differ."
-        )
+}
+
+/// What a check found, and what it saw.
+struct CheckReport: Sendable, Encodable {
+    var findings: [Finding] = []
+    /// What is as it is, such as where the credentials come from.
+    var facts: [Fact] = []
+    /// How many objects were written, and removed again.
+    var written = 0
+    /// For how long the oldest upload has been due that no worker has taken.
+    private(set) var longestWait = Duration.zero
+
+    private enum CodingKeys: String, CodingKey { case findings, facts, written }
+
+    struct Fact: Sendable, Encodable {
+        var about: String
+        var text: String
     }
-    static func bucket(_ reason: String) -> Finding {
-        Finding(
-            id: "s3file.E006",
-            message: "A bucket cannot be used: \(reason) "
-                + "Check S3FILE_BUCKET, S3FILE_TMP_BUCKET, AWS_REGION and the credentials."
-        )
+
+    mutating func add(_ id: FindingID, _ what: String, remedy: String) {
+        self.findings.append(Finding(id, what, remedy: remedy))
     }
+
+    mutating func note(_ about: String, _ text: String) {
+        self.facts.append(Fact(about: about, text: Secrets.struckOut(of: text)))
+    }
+
+    mutating func note(longestWait: Duration) {
+        self.longestWait = max(self.longestWait, longestWait)
+    }
+
+    mutating func merge(_ other: CheckReport) {
+        self.longestWait = max(self.longestWait, other.longestWait)
+        self.findings += other.findings
+        self.facts += other.facts
+        self.written += other.written
+    }
+
+    /// The worst of all.
+    var level: FindingID.Level? { self.findings.map(\.id.level).max() }
 }

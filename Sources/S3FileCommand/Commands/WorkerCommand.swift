@@ -34,8 +34,7 @@ struct WorkerCommand: AsyncParsableCommand {
             ("s3file.healthHost", self.healthHost),
         ])
         let configuration = try S3FileConfiguration(reader: reader)
-        let problems = DeployCheck.settingsFindings(configuration)
-        if configuration.environment == .production, let first = problems.first { throw ConfigurationError(first.description) }
+        try SettingsCheck.refuseDevelopment(configuration)
         let logger = try self.settings.logger(reader: reader)
         var services: [any Service] = []
         if let health = try HealthSettings(reader: reader) {

@@ -56,7 +56,7 @@ extension ExitReason {
         case let error as MigrationError: self = .init(error)
         case let error as PostgresError: self = .init(error)
         case let error as S3Error: self = .init(error)
-        case let error as CredentialsError: self = error.retryable ? .unreachable : .settings
+        case is CredentialsError: self = .refused
         case is OutputError: self = .output
         case let error as CocoaError where error.code == .fileWriteOutOfSpace: self = .output
         default: self = .failed
@@ -86,7 +86,7 @@ extension ExitReason {
     private init(_ error: S3Error) {
         switch error.code {
         case .configuration: self = .settings
-        case .credentialsUnavailable: self = .settings
+        case .credentialsUnavailable: self = .refused
         case .connectionFailed, .connectionLost, .timedOut, .tooManyWaiting: self = .unreachable
         case .outcomeUnknown: self = .unreachable
         default: self = error.retryable ? .unreachable : error.isRefusal ? .refused : .failed

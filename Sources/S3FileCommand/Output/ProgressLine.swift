@@ -52,14 +52,24 @@ final class ProgressLine: Sendable {
         }
     }
 
+    /// Erases it, so that something else can be written.
+    func clear() {
+        self.state.withLock { self.erase(&$0) }
+    }
+
     /// Erases it. What is shown after is not.
     func end() {
         self.state.withLock { state in
-            if let terminal, state.width > 0 {
-                self.write(terminal.takesEscapes ? "\r\u{1B}[K" : "\r" + String(repeating: " ", count: state.width) + "\r")
-            }
-            state.width = 0
+            self.erase(&state)
             state.hasEnded = true
         }
+    }
+
+    private func erase(_ state: inout State) {
+        if let terminal, state.width > 0 {
+            self.write(terminal.takesEscapes ? "\r\u{1B}[K" : "\r" + String(repeating: " ", count: state.width) + "\r")
+        }
+        state.width = 0
+        state.shownAt = nil
     }
 }

@@ -26,7 +26,7 @@ struct SettingsOptions: ParsableArguments {
     @Option(help: "A JSON file of settings (S3FILE_CONFIG); s3file.json in this folder is read when it is there.")
     var config: String?
 
-    @Option(help: "How much is logged (S3FILE_LOG_LEVEL); info unless it is set.")
+    @Option(help: "How much is logged (S3FILE_LOG_LEVEL): info in worker and serve, error in commands that answer, unless it is set.")
     var logLevel: LogLevel?
 
     @Option(help: "text or json, an object a line (S3FILE_LOG_FORMAT); text unless it is set.")
@@ -35,6 +35,15 @@ struct SettingsOptions: ParsableArguments {
     /// - Parameter flags: of one command alone.
     /// - Throws: ``ConfigurationError`` when the file cannot be read.
     func reader(flags: [(AbsoluteConfigKey, String?)] = []) async throws -> ConfigReader {
+        let reader = ConfigReader(providers: try await self.sources(flags: flags).map(\.provider))
+        for key in Secrets.keys {
+            if let secret = reader.string(forKey: key, isSecret: true) { Secrets.remember(secret) }
+        }
+        return reader
+    }
+
+    /// Where settings are looked for, in this order.
+    func sources(flags: [(AbsoluteConfigKey, String?)] = []) async throws -> [(name: String, provider: any ConfigProvider)] {
         let flags: [(AbsoluteConfigKey, String?)] =
             flags + [
                 ("database.url", self.databaseURL), ("s3file.bucket", self.bucket), ("aws.region", self.region),
@@ -44,28 +53,33 @@ struct SettingsOptions: ParsableArguments {
             value.map { (key, ConfigValue(.string($0), isSecret: key == "database.url")) }
         }
         let named = self.config ?? ProcessInfo.processInfo.environment["S3FILE_CONFIG"]
+        let path = named ?? "s3file.json"
         let file: FileProvider<JSONSnapshot>
         do {
-            file = try await FileProvider<JSONSnapshot>(filePath: FilePath(named ?? "s3file.json"), allowMissing: named == nil)
+            file = try await FileProvider<JSONSnapshot>(filePath: FilePath(path), allowMissing: named == nil)
         } catch {
-            throw ConfigurationError(
-                "The settings file \(named ?? "s3file.json") cannot be read as JSON: check the path and its content"
-            )
+            throw ConfigurationError("The settings file \(path) cannot be read as JSON: check the path and its content")
         }
-        let reader = ConfigReader(providers: [
-            InMemoryProvider(name: "flags", values: Dictionary(uniqueKeysWithValues: values)),
-            EnvironmentVariablesProvider(secretsSpecifier: .specific(Set(Secrets.variables))),
-            file,
-        ])
-        for key in Secrets.keys {
-            if let secret = reader.string(forKey: key, isSecret: true) { Secrets.remember(secret) }
-        }
-        return reader
+        return [
+            ("flag", InMemoryProvider(name: "flags", values: Dictionary(values) { first, _ in first })),
+            ("environment", EnvironmentVariablesProvider(secretsSpecifier: .specific(Set(Secrets.variables)))),
+            (path, file),
+        ]
     }
 
     /// Everything, for commands that talk to both Postgres and S3.
-    func configuration(flags: [(AbsoluteConfigKey, String?)] = []) async throws -> S3FileConfiguration {
-        try S3FileConfiguration(reader: try await self.reader(flags: flags))
+    ///
+    /// - Parameter withoutDatabase: the command does not talk to Postgres, so that none need be set.
+    func configuration(
+        flags: [(AbsoluteConfigKey, String?)] = [],
+        withoutDatabase: Bool = false
+    ) async throws -> S3FileConfiguration {
+        var flags = flags
+        if withoutDatabase {
+            let url = try await self.reader().string(forKey: "database.url", isSecret: true) ?? ""
+            if url.isEmpty { flags.append(("database.url", "postgresql:///none")) }
+        }
+        return try S3FileConfiguration(reader: try await self.reader(flags: flags))
     }
 
     /// Postgres alone, for commands that need nothing else.
@@ -76,19 +90,17 @@ struct SettingsOptions: ParsableArguments {
         return url
     }
 
-    /// For commands that end by themselves: what the environment says wrongly is not worth failing for there.
-    var logger: Logger {
-        let environment = ProcessInfo.processInfo.environment
-        let formatName = self.logFormat?.rawValue ?? environment["S3FILE_LOG_FORMAT"] ?? ""
-        let format = LogFormat(rawValue: formatName) ?? .text
-        let level = self.logLevel?.rawValue ?? environment["S3FILE_LOG_LEVEL"] ?? ""
-        return format.logger(label: "s3file", level: Logger.Level(rawValue: level) ?? .info)
-    }
+    /// Of commands that end by themselves: what the environment says wrongly is not worth failing for there.
+    var logger: Logger { self.logger(otherwise: .info) }
 
-    /// For a command that says itself what it did: what a worker would tell of the same work is left out, unless more is asked for.
-    var quietLogger: Logger {
-        var logger = self.logger
-        if logger.logLevel == .info { logger.logLevel = .notice }
+    /// Of commands that answer: the answer, or the sentence at the end, says what went wrong.
+    var quietLogger: Logger { self.logger(otherwise: .error) }
+
+    private func logger(otherwise level: Logger.Level) -> Logger {
+        let environment = ProcessInfo.processInfo.environment
+        let format = LogFormat(rawValue: self.logFormat?.rawValue ?? environment["S3FILE_LOG_FORMAT"] ?? "") ?? .text
+        let name = self.logLevel?.rawValue ?? environment["S3FILE_LOG_LEVEL"] ?? ""
+        let logger = format.logger(label: "s3file", level: Logger.Level(rawValue: name) ?? level)
         return logger
     }
 

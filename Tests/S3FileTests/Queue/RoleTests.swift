@@ -160,6 +160,9 @@ import Testing
         ("s3file_worker", "select s3file.cancel(gen_random_uuid())"),
         ("s3file_worker", "select s3file.enqueue('media', 'tmp/x/y', 'e', 1, 'a')"),
         ("s3file_worker", "select s3file.put_back('{}', true)"), ("s3file_worker", "drop table s3file.upload"),
+        ("s3file_worker", "select s3file.set_queue('x')"), ("s3file_operator", "select * from s3file.claim(1, 1)"),
+        ("s3file_operator", "select s3file.enqueue('media', 'tmp/x/y', 'e', 1, 'a')"),
+        ("s3file_operator", "update s3file.queue set paused = true"), ("s3file_operator", "select etag from s3file.upload"),
     ])
     func `what a role has no business with is refused`(role: String, statement: String) async throws {
         try await withQueue { queue, _ in

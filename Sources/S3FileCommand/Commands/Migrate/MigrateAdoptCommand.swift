@@ -19,8 +19,9 @@ struct MigrateAdoptCommand: AsyncParsableCommand {
     var version: Int
 
     func run() async throws {
-        let logger = self.settings.logger
-        let adopted = try await Database.with(try await self.settings.requiredDatabaseURL(), logger: logger) { client in
+        let logger = self.settings.quietLogger
+        let adopted = try await Database.with(try await self.settings.requiredDatabaseURL(), logger: logger) {
+            client in
             try await Migrator.uploads(client).adopt(self.version, logger: logger)
         }
         if adopted.isEmpty { try StandardOutput.line("Recorded before; nothing to do.") }

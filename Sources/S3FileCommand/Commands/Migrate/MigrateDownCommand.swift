@@ -26,8 +26,9 @@ struct MigrateDownCommand: AsyncParsableCommand {
                 "Going back to version \(self.to) loses what only newer tables and columns hold: say --yes if that is meant"
             )
         }
-        let logger = self.settings.logger
-        let steps = try await Database.with(try await self.settings.requiredDatabaseURL(), logger: logger) { client in
+        let logger = self.settings.quietLogger
+        let steps = try await Database.with(try await self.settings.requiredDatabaseURL(), logger: logger) {
+            client in
             try await Migrator.uploads(client).revert(to: self.to, logger: logger)
         }
         if steps.isEmpty { try StandardOutput.line("The tables are not above version \(self.to).") }

@@ -35,7 +35,8 @@ struct MigrateStatusCommand: AsyncParsableCommand {
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
-        let migrations = try await Database.with(try await self.settings.requiredDatabaseURL(), logger: self.settings.logger) {
+        let migrations = try await Database.with(try await self.settings.requiredDatabaseURL(), logger: self.settings.quietLogger)
+        {
             try await Migrator.uploads($0).status()
         }
         let isRefused = migrations.contains(where: \.isRefused)

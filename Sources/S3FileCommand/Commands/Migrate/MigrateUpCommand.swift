@@ -25,9 +25,12 @@ struct MigrateUpCommand: AsyncParsableCommand {
     var post = false
 
     func run() async throws {
-        let logger = self.settings.logger
+        let logger = self.settings.quietLogger
         let parts: Set<Migration.Part> = self.pre == self.post ? [.pre, .post] : [self.pre ? .pre : .post]
-        let (steps, waiting) = try await Database.with(try await self.settings.requiredDatabaseURL(), logger: logger) { client in
+        let (steps, waiting) = try await Database.with(
+            try await self.settings.requiredDatabaseURL(),
+            logger: self.settings.quietLogger
+        ) { client in
             let migrator = Migrator.uploads(client)
             let steps = try await migrator.apply(to: self.to, parts: parts, logger: logger)
             return (steps, try await migrator.status())
