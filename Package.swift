@@ -206,6 +206,16 @@ let package = Package(
             dependencies: ["S3File", "S3FileHTTP", httpTypes, hummingbird, nioConcurrencyHelpers, nioCore],
             swiftSettings: swiftSettings
         ),
+        // The web side as a program of its own, for apps in other languages: `s3file serve`.
+        .target(
+            name: "S3FileService",
+            dependencies: [
+                "Postgres", "S3", "S3File", "S3FileHTTP", "S3FileHummingbird", configuration, crypto, httpTypes, hummingbird, logging,
+                nioCore, nioFoundationCompat, nioPosix, serviceLifecycle,
+            ],
+            resources: [.embedInCode("Resources/openapi.json")],
+            swiftSettings: swiftSettings
+        ),
         // For the tests of apps: the record and the store in memory.
         .target(
             name: "S3FileTesting",
@@ -215,8 +225,8 @@ let package = Package(
         .executableTarget(
             name: "S3FileCommand",
             dependencies: [
-                "Migrations", "Postgres", "S3", "S3DevServer", "S3File", "S3FileWorker", argumentParser, asyncHTTPClient,
-                configuration, logging,
+                "Migrations", "Postgres", "S3", "S3DevServer", "S3File", "S3FileService", "S3FileWorker", argumentParser,
+                asyncHTTPClient, configuration, logging,
                 nioCore, nioHTTP1, nioPosix, serviceLifecycle, subprocess, systemPackage, unixSignals,
             ],
             swiftSettings: swiftSettings
@@ -309,6 +319,14 @@ let package = Package(
         .testTarget(
             name: "S3FileHTTPTests",
             dependencies: ["S3FileHTTP", "S3File", httpTypes],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "S3FileServiceTests",
+            dependencies: [
+                "S3FileService", "S3FileHTTP", "S3FileHummingbird", "S3FileTesting", "S3File", "S3", "S3DevServer", "Postgres",
+                "TestEnvironment", configuration, hummingbird, hummingbirdTesting, httpTypes, logging, nioCore, serviceLifecycle,
+            ],
             swiftSettings: swiftSettings
         ),
         .testTarget(

@@ -140,9 +140,9 @@ final class MemoryRecord: UploadRecord {
         }
     }
 
-    func recent(owner: String, limit: Int) async throws -> [Upload] {
+    func recent(owner: String, fields: [String]?, limit: Int) async throws -> [Upload] {
         self.rows.withLock { rows in
-            rows.values.filter { $0.upload.owner == owner }.sorted { $0.number > $1.number }.prefix(limit).map(\.upload)
+            rows.values.filter { $0.upload.owner == owner && fields?.contains($0.upload.field) != false }.sorted { $0.number > $1.number }.prefix(limit).map(\.upload)
         }
     }
 
