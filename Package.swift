@@ -325,8 +325,10 @@ let package = Package(
             name: "S3FileServiceTests",
             dependencies: [
                 "S3FileService", "S3FileHTTP", "S3FileHummingbird", "S3FileTesting", "S3File", "S3", "S3DevServer", "Postgres",
-                "TestEnvironment", configuration, hummingbird, hummingbirdTesting, httpTypes, logging, nioCore, serviceLifecycle,
+                "TestEnvironment", asyncHTTPClient, configuration, hummingbird, hummingbirdTesting, httpTypes, logging,
+                nioConcurrencyHelpers, nioCore, nioHTTP1, serviceLifecycle,
             ],
+            exclude: ["Document/schemathesis.toml"],
             swiftSettings: swiftSettings
         ),
         .testTarget(
@@ -361,7 +363,7 @@ let package = Package(
         .testTarget(
             name: "PageTests",
             dependencies: [
-                "S3", "S3File", "TestEnvironment", asyncHTTPClient, logging, nioCore, nioFoundationCompat, nioHTTP1, subprocess,
+                "Postgres", "S3", "S3File", "TestEnvironment", asyncHTTPClient, logging, nioCore, nioFoundationCompat, nioHTTP1, subprocess,
             ],
             swiftSettings: swiftSettings
         ),

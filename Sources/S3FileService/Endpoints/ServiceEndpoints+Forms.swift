@@ -66,16 +66,30 @@ extension ServiceEndpoints {
                 placement: asked.placement
             )
         } catch {
-            if let refused = error.underlying as? PostgresError, refused.sqlState == "23503" {
-                throw Problem(
-                    status: .unprocessableContent,
-                    code: "unknown_queue",
-                    detail: "There is no queue \"\(asked.placement.queue)\". Create it by s3file.set_queue(), or correct the name."
-                )
-            }
+            if let problem = Self.problem(of: asked, refusedBy: error.underlying as? PostgresError) { throw problem }
             return self.intake(fields).refusal(error, to: Self.head, logger: request.logger)
         }
         return try await self.list(enqueued, prefix: #""files":[],"#)
+    }
+
+    /// What the record refuses of the app, and not of the person whose form it is; by SQLSTATE.
+    private static func problem(of asked: FormRequest, refusedBy error: PostgresError?) -> Problem? {
+        switch error?.sqlState {
+        case "23503":
+            Problem(
+                status: .unprocessableContent,
+                code: "unknown_queue",
+                detail: "There is no queue \"\(asked.placement.queue)\". Create it by s3file.set_queue(), or correct the name."
+            )
+        // The domain's rule; and numbers that it cannot hold.
+        case "23514" where asked.metadata != nil, "22003" where asked.metadata != nil:
+            Problem(
+                status: .unprocessableContent,
+                code: "invalid_metadata",
+                detail: "metadata takes at most \(FormRequest.mostMetadata) bytes as Postgres writes them, with a space after each comma and colon, and numbers at length. Send less."
+            )
+        default: nil
+        }
     }
 }
 
@@ -94,6 +108,8 @@ private struct FormRequest {
     static let usualHold: Int64 = 60
     static let longestHold: Int64 = 3_600
     static let mostFields = 16
+    /// As `s3file.metadata` has it.
+    static let mostMetadata = 8_192
 
     var fields: [String]
     var subject: String?
@@ -153,9 +169,8 @@ private struct FormRequest {
     /// Its bytes as they came: numbers keep their digits.
     private static func metadata(_ object: JSONReading.Object, _ reading: inout JSONReading) -> String? {
         guard let json = object.members["metadata"] else { return nil }
-        // Postgres writes a space more at each comma and colon than the shortest spelling has.
-        guard case .object = json.value, json.source.count <= 6_144 else {
-            reading.blame(object, "metadata", "it must be an object of at most 6144 bytes")
+        guard case .object = json.value, json.source.count <= Self.mostMetadata else {
+            reading.blame(object, "metadata", "it must be an object of at most \(Self.mostMetadata) bytes")
             return nil
         }
         return String(decoding: json.source, as: UTF8.self)

@@ -35,7 +35,7 @@ package struct APIKey: Sendable, Equatable {
     /// `KEY` or `sha256:HEX`, and `@field+field` when it is for these fields alone.
     ///
     /// - Parameter place: which of the setting's keys it is, from 1. Errors name it by that, and never repeat it.
-    init(_ text: some StringProtocol, place: Int) throws(ConfigurationError) {
+    init(_ text: String, place: Int) throws(ConfigurationError) {
         func wrong(_ what: String) -> ConfigurationError { ConfigurationError("S3FILE_API_KEYS: key \(place) \(what)") }
         let parts = text.split(separator: "@", omittingEmptySubsequences: false)
         guard let key = parts.first, parts.count <= 2 else { throw wrong("has more than one @: write KEY@field+field") }

@@ -19,7 +19,7 @@ package struct APIKeys: Sendable {
         let declared = Set(fields.map(\.name))
         var keys: [APIKey] = []
         for (index, entry) in entries.enumerated() {
-            let key = try APIKey(entry, place: index + 1)
+            let key = try APIKey(String(entry), place: index + 1)
             if let unknown = key.fields?.subtracting(declared).min() {
                 throw ConfigurationError(
                     "S3FILE_API_KEYS: key \(index + 1) is for the field \"\(unknown)\", which is not declared: correct it, or declare the field"

@@ -1,5 +1,6 @@
 import HTTPTypes
 import Hummingbird
+import Logging
 import NIOCore
 import S3File
 import S3FileHTTP
@@ -44,6 +45,7 @@ struct ServiceRouter: Sendable {
             return await endpoints.answer(route, ServiceRequest(headers: request.headers, key: .nobody, logger: context.logger))
         }
         guard let index = self.configuration.keys.key(authorization: request.headers[.authorization]) else {
+            context.logger.info("Refused a request without a valid API key", metadata: ["s3file.path": "/\(route.path)"])
             return Problem.keyRequired(hasKey: request.headers[.authorization] != nil).details()
         }
         let key = self.configuration.keys.keys[index]
