@@ -210,7 +210,8 @@ let package = Package(
         .target(
             name: "S3FileService",
             dependencies: [
-                "Postgres", "S3", "S3File", "S3FileHTTP", "S3FileHummingbird", configuration, crypto, httpTypes, hummingbird, logging,
+                "Postgres", "S3", "S3File", "S3FileHTTP", "S3FileHummingbird", configuration, crypto, httpTypes, hummingbird,
+                logging,
                 nioCore, nioFoundationCompat, nioPosix, serviceLifecycle,
             ],
             resources: [.embedInCode("Resources/openapi.json")],
@@ -363,7 +364,8 @@ let package = Package(
         .testTarget(
             name: "PageTests",
             dependencies: [
-                "Postgres", "S3", "S3File", "TestEnvironment", asyncHTTPClient, logging, nioCore, nioFoundationCompat, nioHTTP1, subprocess,
+                "Postgres", "S3", "S3File", "TestEnvironment", asyncHTTPClient, logging, nioCore, nioFoundationCompat, nioHTTP1,
+                subprocess,
             ],
             swiftSettings: swiftSettings
         ),

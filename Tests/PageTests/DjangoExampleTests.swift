@@ -30,7 +30,10 @@ struct DjangoExampleTests {
                         #expect(try await page.records(of: database) == ["Third quarter stored reports/Q3__ü.txt"])
 
                         // The database refuses a second report of this title, after the file was enqueued in the same transaction.
-                        try await page.send(title: "Third quarter", file: try SampleFile("fourth.txt", in: folder, text: "fourth"))
+                        try await page.send(
+                            title: "Third quarter",
+                            file: try SampleFile("fourth.txt", in: folder, text: "fourth")
+                        )
                         let error = try await browser.element("[role=alert]").text
                         #expect(error == "You have a report of this title already.")
                         #expect(try await page.records(of: database).count == 1)
@@ -80,7 +83,8 @@ private struct DjangoPage: Sendable {
         )
         return try rows.map { row in
             let key = try row["key", String.self].replacing(/[0-9]{4}\/[0-9]{2}\//, with: "")
-            return "\(try row["title", String.self]) \(try row["status", String.self]) \(try row["is_same", Bool.self] ? key : "elsewhere")"
+            return
+                "\(try row["title", String.self]) \(try row["status", String.self]) \(try row["is_same", Bool.self] ? key : "elsewhere")"
         }
     }
 

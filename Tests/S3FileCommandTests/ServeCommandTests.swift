@@ -16,13 +16,15 @@ struct ServeCommandTests {
         [
             "DATABASE_URL": url, "AWS_ENDPOINT_URL_S3": server?.endpoint, "AWS_ACCESS_KEY_ID": "s3file-dev",
             "AWS_SECRET_ACCESS_KEY": "s3file-dev-secret-key", "S3FILE_BUCKET": server?.bucket ?? "media", "S3FILE_SECRET": nil,
-            "S3FILE_ENVIRONMENT": nil, "S3FILE_CONFIG": nil, "AWS_ENDPOINT_URL": nil, "AWS_SESSION_TOKEN": nil, "S3FILE_HOST": "0.0.0.0",
+            "S3FILE_ENVIRONMENT": nil, "S3FILE_CONFIG": nil, "AWS_ENDPOINT_URL": nil, "AWS_SESSION_TOKEN": nil,
+            "S3FILE_HOST": "0.0.0.0",
             "S3FILE_PORT": nil, "S3FILE_SOCKET": nil, "S3FILE_API_KEYS": Self.key,
             "S3FILE_FIELDS": Self.root.appending(path: "Examples/Django/fields.json").path,
         ]
     }
 
-    private func serve(_ arguments: [String] = [], _ changes: [String: String?] = [:]) async throws -> (text: String, code: Int32) {
+    private func serve(_ arguments: [String] = [], _ changes: [String: String?] = [:]) async throws -> (text: String, code: Int32)
+    {
         var settings = self.settings()
         for (name, value) in changes { settings.updateValue(value, forKey: name) }
         let (lines, code) = try await Program.output("\(Program.folder)/s3file", ["serve"] + arguments, environment: settings)
@@ -58,7 +60,8 @@ struct ServeCommandTests {
         for (name, value, expected) in [
             ("S3FILE_API_KEYS", nil, "S3FILE_API_KEYS is not set"), ("S3FILE_API_KEYS", "", "S3FILE_API_KEYS is not set"),
             ("S3FILE_API_KEYS", "short-and-secret", "key 1 has 16 bytes"), ("S3FILE_FIELDS", nil, "S3FILE_FIELDS is not set"),
-            ("S3FILE_FIELDS", "/nowhere/fields.json", "/nowhere/fields.json cannot be read"), ("S3FILE_PORT", "x", "S3FILE_PORT must be a number"),
+            ("S3FILE_FIELDS", "/nowhere/fields.json", "/nowhere/fields.json cannot be read"),
+            ("S3FILE_PORT", "x", "S3FILE_PORT must be a number"),
             ("S3FILE_API_REQUESTS", "0", "S3FILE_API_REQUESTS must be"),
         ] as [(String, String?, String)] {
             let refused = try await self.serve([], [name: value])
@@ -72,7 +75,9 @@ struct ServeCommandTests {
     @Test func `what is wrong with the fields is told line by line`() async throws {
         try await withTemporaryFolder { folder in
             let file = folder.appending(path: "fields.json")
-            try Data("{\"fields\": [\n{\"name\": \"a b\", \"uploadTo\": \"a\",\n \"maximumSize\": \"1 XB\"}]}".utf8).write(to: file)
+            try Data("{\"fields\": [\n{\"name\": \"a b\", \"uploadTo\": \"a\",\n \"maximumSize\": \"1 XB\"}]}".utf8).write(
+                to: file
+            )
             let refused = try await self.serve(["--fields", file.path])
             let lines = refused.text.split(separator: "\n")
             #expect(refused.code == 78 && lines.count == 2, "\(refused)")
@@ -82,12 +87,16 @@ struct ServeCommandTests {
     }
 
     @Test func `in production it refuses the development server and the default secret`() async throws {
-        let server = try await self.serve([], ["S3FILE_ENVIRONMENT": "production", "S3FILE_SECRET": String(repeating: "x1", count: 20)])
+        let server = try await self.serve(
+            [],
+            ["S3FILE_ENVIRONMENT": "production", "S3FILE_SECRET": String(repeating: "x1", count: 20)]
+        )
         #expect(server.code == 78 && server.text.contains("s3file.E001"), "\(server)")
         let secret = try await self.serve(
             [],
             [
-                "S3FILE_ENVIRONMENT": "production", "S3FILE_SECRET": S3FileConfiguration.developmentSecret, "AWS_ACCESS_KEY_ID": "AKIAEXAMPLE",
+                "S3FILE_ENVIRONMENT": "production", "S3FILE_SECRET": S3FileConfiguration.developmentSecret,
+                "AWS_ACCESS_KEY_ID": "AKIAEXAMPLE",
             ]
         )
         #expect(secret.code == 78 && secret.text.contains("s3file.E002"), "\(secret)")
@@ -109,7 +118,10 @@ struct ServeCommandTests {
             let path = folder.path + "/s"
             try await self.withService(["--socket", path]) { _, address async throws in
                 #expect(address == "unix:\(path)")
-                let (lines, code) = try await Program.output("curl", ["-sf", "--unix-socket", path, "http://localhost/health/ready"])
+                let (lines, code) = try await Program.output(
+                    "curl",
+                    ["-sf", "--unix-socket", path, "http://localhost/health/ready"]
+                )
                 #expect(code == 0 && lines == ["ready"], "\(lines)")
             }
         }
@@ -131,7 +143,11 @@ struct ServeCommandTests {
         try await self.withService(["--port", "0"]) { _, address async throws in
             let command = curl.replacing("http://127.0.0.1:8080", with: address)
             #expect(command.contains(address))
-            let (lines, code) = try await Program.output("bash", ["-c", "set -eu\n" + command], environment: ["S3FILE_API_KEYS": Self.key])
+            let (lines, code) = try await Program.output(
+                "bash",
+                ["-c", "set -eu\n" + command],
+                environment: ["S3FILE_API_KEYS": Self.key]
+            )
             let text = lines.joined()
             #expect(code == 0 && text.contains("\"ticket\":") && text.contains("<input type="), "\(lines)")
         }

@@ -27,7 +27,12 @@ struct RealSite: Sendable {
                     secrets: ["a secret that is long enough for a test"]
                 )
                 try await body(
-                    RealSite(uploads: try Uploads(configuration: configuration, logger: .quiet), database: client, url: url, server: server)
+                    RealSite(
+                        uploads: try Uploads(configuration: configuration, logger: .quiet),
+                        database: client,
+                        url: url,
+                        server: server
+                    )
                 )
             }
         }
@@ -64,7 +69,10 @@ struct RealSite: Sendable {
                 attributes: S3ObjectAttributes(contentType: contentType)
             )
         }
-        return [("s3file", field), ("\(field)-s3f-signature", try drawn.text("ticket")), (field, key), ("\(field)-s3f-name", filename)]
+        return [
+            ("s3file", field), ("\(field)-s3f-signature", try drawn.text("ticket")), (field, key),
+            ("\(field)-s3f-name", filename),
+        ]
     }
 }
 

@@ -96,7 +96,9 @@ struct Asker: Sendable {
         /// A member, by the names on the way to it.
         func value(_ path: String...) throws -> Any? {
             var value: Any? = try self.members()
-            for name in path { value = if let index = Int(name) { (value as? [Any])?[index] } else { (value as? [String: Any])?[name] } }
+            for name in path {
+                value = if let index = Int(name) { (value as? [Any])?[index] } else { (value as? [String: Any])?[name] }
+            }
             return value
         }
 
@@ -121,7 +123,12 @@ struct Asker: Sendable {
         var headers = headers
         if let key, headers[.authorization] == nil { headers[.authorization] = "Bearer \(key)" }
         if body != nil, headers[.contentType] == nil { headers[.contentType] = "application/json" }
-        let response = try await self.client.execute(uri: path, method: method, headers: headers, body: body.map { ByteBuffer(string: $0) })
+        let response = try await self.client.execute(
+            uri: path,
+            method: method,
+            headers: headers,
+            body: body.map { ByteBuffer(string: $0) }
+        )
         return Answer(status: response.status.code, headers: response.headers, body: String(buffer: response.body))
     }
 
@@ -140,7 +147,11 @@ struct Asker: Sendable {
         more: String = "",
         key: String = ServiceSite.key
     ) async throws -> Answer {
-        try await self.post("/v1/forms", Self.formRequest(form, fields: fields, subject: subject, mode: mode, more: more), key: key)
+        try await self.post(
+            "/v1/forms",
+            Self.formRequest(form, fields: fields, subject: subject, mode: mode, more: more),
+            key: key
+        )
     }
 
     static func formRequest(

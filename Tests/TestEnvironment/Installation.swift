@@ -30,7 +30,8 @@ package struct Installation: Sendable {
             let s3file = "\(Program.folder)/s3file"
             var arguments = ["dev", "--directory", folder.path + "/s3file", "--port", "0", "--s3-port", "\(s3Port)"]
             if let signal {
-                let script = #"signal=$0 s3file=$1; shift; "$@" & until [ -e "$signal" ]; do sleep 0.05; done; exec "$s3file" worker"#
+                let script =
+                    #"signal=$0 s3file=$1; shift; "$@" & until [ -e "$signal" ]; do sleep 0.05; done; exec "$s3file" worker"#
                 arguments += ["--no-worker", "--", "sh", "-c", script, signal.path, s3file] + command
             } else {
                 arguments += ["--"] + command

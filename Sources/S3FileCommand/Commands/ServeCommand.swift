@@ -62,7 +62,7 @@ struct ServeCommand: AsyncParsableCommand {
     private func serviceConfiguration(_ reader: ConfigReader, _ uploads: S3FileConfiguration) throws -> ServiceConfiguration {
         do {
             return try ServiceConfiguration(reader: reader, host: self.host, uploads: uploads)
-        } catch where error.message.contains("\n") {
+        } catch  where error.message.contains("\n") {
             for line in error.message.split(separator: "\n") { StandardError.line(Secrets.struckOut(of: String(line))) }
             throw ExitReason.settings.exit
         }

@@ -46,7 +46,11 @@ extension JSONReading {
         var seen: Set<UUID> = []
         for (index, entry) in (self.list(object, name, count: 1...most) ?? []).enumerated() {
             guard case .text(let text) = entry.value, let id = UUID(canonical: text) else {
-                self.blame(entry, object.path(of: "\(name)[\(index)]"), "it is no upload's id, which looks like 0192f3c1-7a55-7c3e-9d0a-1b2c3d4e5f60")
+                self.blame(
+                    entry,
+                    object.path(of: "\(name)[\(index)]"),
+                    "it is no upload's id, which looks like 0192f3c1-7a55-7c3e-9d0a-1b2c3d4e5f60"
+                )
                 continue
             }
             if seen.insert(id).inserted { ids.append(id) }
@@ -57,7 +61,11 @@ extension JSONReading {
     /// A form as it was posted: its URL encoded body as one text, or its names and values as pairs, in their order.
     mutating func form(_ object: Object) -> PostedForm? {
         guard let json = object.members["form"] else {
-            self.blame(object, "form", "it is missing: the posted form's body as it came, or its names and values as [[name, value], …]")
+            self.blame(
+                object,
+                "form",
+                "it is missing: the posted form's body as it came, or its names and values as [[name, value], …]"
+            )
             return nil
         }
         switch json.value {

@@ -20,7 +20,7 @@ extension ServiceEndpoints {
     /// Verifies a form as the middleware of a Swift app does: by ``FormIntake``, and nothing is enqueued.
     func take(_ form: PostedForm, _ fields: [UploadField], _ subject: String?, _ request: ServiceRequest) async throws -> Taken {
         let outcome = try await self.intake(fields).take(
-            Self.head,
+            Self.head(of: request),
             body: OneBuffer(buffer: form.body),
             subject: { subject },
             logger: request.logger
@@ -32,13 +32,12 @@ extension ServiceEndpoints {
         }
     }
 
-    private static let head = HTTPRequest(
-        method: .post,
-        scheme: nil,
-        authority: nil,
-        path: "/v1/forms",
-        headerFields: [.contentType: PostedForm.contentType]
-    )
+    /// Of the form as if it had been posted here; in the app's trace, when it is traced. <https://www.w3.org/TR/trace-context/>
+    private static func head(of request: ServiceRequest) -> HTTPRequest {
+        var headers: HTTPFields = [.contentType: PostedForm.contentType]
+        for name in ["traceparent", "tracestate"].compactMap({ HTTPField.Name($0) }) { headers[name] = request.headers[name] }
+        return HTTPRequest(method: .post, scheme: nil, authority: nil, path: "/v1/forms", headerFields: headers)
+    }
 
     private func intake(_ fields: [UploadField]) -> FormIntake {
         FormIntake(uploads: self.uploads, fields: fields, mode: .manual, withoutScript: .refused)
@@ -67,7 +66,7 @@ extension ServiceEndpoints {
             )
         } catch {
             if let problem = Self.problem(of: asked, refusedBy: error.underlying as? PostgresError) { throw problem }
-            return self.intake(fields).refusal(error, to: Self.head, logger: request.logger)
+            return self.intake(fields).refusal(error, to: Self.head(of: request), logger: request.logger)
         }
         return try await self.list(enqueued, prefix: #""files":[],"#)
     }
@@ -86,7 +85,8 @@ extension ServiceEndpoints {
             Problem(
                 status: .unprocessableContent,
                 code: "invalid_metadata",
-                detail: "metadata takes at most \(FormRequest.mostMetadata) bytes as Postgres writes them, with a space after each comma and colon, and numbers at length. Send less."
+                detail:
+                    "metadata takes at most \(FormRequest.mostMetadata) bytes as Postgres writes them, with a space after each comma and colon, and numbers at length. Send less."
             )
         default: nil
         }
@@ -127,7 +127,9 @@ private struct FormRequest {
     }
 
     private init?(_ object: JSONReading.Object, _ reading: inout JSONReading) {
-        if object.members["fields"] == nil { reading.blame(object, "fields", "it is missing: the names of the form's file fields") }
+        if object.members["fields"] == nil {
+            reading.blame(object, "fields", "it is missing: the names of the form's file fields")
+        }
         var fields: [String] = []
         for (index, entry) in (reading.list(object, "fields", count: 1...Self.mostFields) ?? []).enumerated() {
             guard let name = reading.text(entry, at: "fields[\(index)]", bytes: 1...64) else { continue }
@@ -143,11 +145,12 @@ private struct FormRequest {
         }
         let seconds = reading.integer(object, "holdSeconds", in: 1...Self.longestHold)
         if let mode {
-            let meaningless = switch mode {
-            case .enqueue: ["holdSeconds"]
-            case .hold: [String]()
-            case .verify: ["holdSeconds", "metadata", "queue", "priority", "maxAttempts"]
-            }
+            let meaningless =
+                switch mode {
+                case .enqueue: ["holdSeconds"]
+                case .hold: [String]()
+                case .verify: ["holdSeconds", "metadata", "queue", "priority", "maxAttempts"]
+                }
             for name in meaningless where object.members[name] != nil {
                 reading.blame(object, name, "it says nothing with the mode \(mode.rawValue): leave it out")
             }
@@ -179,7 +182,11 @@ private struct FormRequest {
     private static func queue(_ object: JSONReading.Object, _ reading: inout JSONReading) -> String {
         guard let name = reading.text(object, "queue", bytes: 1...64) else { return QueuePlacement().queue }
         if name.wholeMatch(of: /[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}/) == nil {
-            reading.blame(object, "queue", "it cannot be a queue's name; use 1 to 64 of a-z A-Z 0-9 _ . -, a letter or digit first")
+            reading.blame(
+                object,
+                "queue",
+                "it cannot be a queue's name; use 1 to 64 of a-z A-Z 0-9 _ . -, a letter or digit first"
+            )
         }
         return name
     }

@@ -28,7 +28,9 @@ extension ServiceEndpoints {
         return HTTPAnswer(
             status: isReady ? .ok : .serviceUnavailable,
             headers: Self.plain,
-            body: .bytes(ByteBuffer(string: isReady ? "ready\n" : "not ready: the database does not answer, or the service stops\n"))
+            body: .bytes(
+                ByteBuffer(string: isReady ? "ready\n" : "not ready: the database does not answer, or the service stops\n")
+            )
         )
     }
 }

@@ -98,7 +98,8 @@ private struct DrawnInput: Encodable {
     var uploadOrigin: String
 
     private enum CodingKeys: String, CodingKey {
-        case field, html, elementHTML = "elementHtml", keptHTML = "keptHtml", url, fields, ticket, expiresAt, attributes, kept, script
+        case field, html, elementHTML = "elementHtml", keptHTML = "keptHtml", url, fields, ticket, expiresAt, attributes, kept,
+            script
         case stylesheet, uploadOrigin
     }
 

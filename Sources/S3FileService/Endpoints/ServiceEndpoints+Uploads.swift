@@ -13,7 +13,11 @@ import S3FileHTTP
 extension ServiceEndpoints {
     /// `GET v1/uploads/{id}`
     func upload(_ request: ServiceRequest) async throws -> HTTPAnswer {
-        let unknown = Problem(status: .notFound, code: "unknown_upload", detail: "There is no upload with this id that the key may see.")
+        let unknown = Problem(
+            status: .notFound,
+            code: "unknown_upload",
+            detail: "There is no upload with this id that the key may see."
+        )
         guard let id = request.parameters["id"].flatMap({ UUID(canonical: $0) }) else { throw unknown }
         guard let upload = try await self.uploads.upload(id), request.key.mayUse(upload.field) else { throw unknown }
         return HTTPAnswer(status: .ok, headers: Self.json, body: .bytes(try await self.document(upload)))
@@ -73,14 +77,17 @@ extension ServiceEndpoints {
             throw Problem(
                 status: .badRequest,
                 code: "too_many_uploads",
-                detail: "One request may ask for \(Self.mostIDsOfQuery) uploads, and this one asks for \(texts.count). Ask several times."
+                detail:
+                    "One request may ask for \(Self.mostIDsOfQuery) uploads, and this one asks for \(texts.count). Ask several times."
             )
         }
         var seen: Set<UUID> = []
         var ids: [UUID] = []
         for text in texts {
             guard let id = UUID(canonical: text) else {
-                throw Self.invalidQuery("\"\(text.prefix(64))\" is no upload's id, which looks like 0192f3c1-7a55-7c3e-9d0a-1b2c3d4e5f60.")
+                throw Self.invalidQuery(
+                    "\"\(text.prefix(64))\" is no upload's id, which looks like 0192f3c1-7a55-7c3e-9d0a-1b2c3d4e5f60."
+                )
             }
             if seen.insert(id).inserted { ids.append(id) }
         }

@@ -32,7 +32,11 @@ struct ServiceRequest: Sendable {
         do {
             return try LocatedJSON(parsing: self.body.readableBytesView)
         } catch {
-            throw Problem(status: .badRequest, code: "malformed_json", detail: "The body is not JSON as it must be. \(error.sentence)")
+            throw Problem(
+                status: .badRequest,
+                code: "malformed_json",
+                detail: "The body is not JSON as it must be. \(error.sentence)"
+            )
         }
     }
 
@@ -54,7 +58,9 @@ struct ServiceRequest: Sendable {
         } catch {
             throw Problem(error)
         }
-        guard let value else { throw Problem(status: .unprocessableContent, code: "invalid_request", detail: "The body says nothing.") }
+        guard let value else {
+            throw Problem(status: .unprocessableContent, code: "invalid_request", detail: "The body says nothing.")
+        }
         return value
     }
 }
@@ -66,7 +72,9 @@ extension Problem {
             status: .unprocessableContent,
             code: "invalid_request",
             detail: faults.first.sentence,
-            errors: faults.all.prefix(100).map { Fault(field: $0.path.isEmpty ? nil : $0.path, code: "invalid", detail: $0.sentence) }
+            errors: faults.all.prefix(100).map {
+                Fault(field: $0.path.isEmpty ? nil : $0.path, code: "invalid", detail: $0.sentence)
+            }
         )
     }
 }

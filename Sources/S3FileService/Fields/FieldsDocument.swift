@@ -27,7 +27,9 @@ package struct FieldsDocument: Sendable {
     /// - Throws: ``ConfigurationError`` with a line for each thing that is wrong: `fields.json:3:20: fields[0].maximumSize: …`.
     package init(_ bytes: some Collection<UInt8>, file: String, tmpPrefix: String) throws(ConfigurationError) {
         guard bytes.count <= Self.largestFile else {
-            throw ConfigurationError("\(file) is larger than \(ByteCount(bytes: Int64(Self.largestFile))), which no list of fields is")
+            throw ConfigurationError(
+                "\(file) is larger than \(ByteCount(bytes: Int64(Self.largestFile))), which no list of fields is"
+            )
         }
         do {
             let json = try LocatedJSON(parsing: bytes)

@@ -8,7 +8,9 @@ extension JSONReading {
     /// How a field's files are stored: the names of `s3file.store_as()`.
     mutating func storage(_ field: Object) -> StorageSettings {
         guard let json = field.members["storage"] else { return StorageSettings() }
-        guard let object = self.object(json, at: field.path(of: "storage"), members: Self.settings) else { return StorageSettings() }
+        guard let object = self.object(json, at: field.path(of: "storage"), members: Self.settings) else {
+            return StorageSettings()
+        }
         var storage = StorageSettings(
             cacheControl: self.header(object, "cacheControl"),
             contentDisposition: self.header(object, "contentDisposition"),
@@ -75,7 +77,8 @@ extension JSONReading {
     private static func isTag(_ text: String, _ count: ClosedRange<Int>) -> Bool {
         count.contains(text.unicodeScalars.count)
             && text.unicodeScalars.allSatisfy { scalar in
-                !scalar.isASCII || scalar.properties.isAlphabetic || ("0"..."9").contains(scalar) || " +=._:/@-".unicodeScalars.contains(scalar)
+                !scalar.isASCII || scalar.properties.isAlphabetic || ("0"..."9").contains(scalar)
+                    || " +=._:/@-".unicodeScalars.contains(scalar)
             }
     }
 }

@@ -109,7 +109,9 @@ struct JSONParser {
             guard self.skipDigits() else { throw self.fault("a digit is expected here") }
         }
         let spelled = String(decoding: self.bytes[start..<self.index], as: UTF8.self)
-        guard spelled.utf8.count <= 64, Double(spelled)?.isFinite == true else { throw self.fault("the number is too long or too large") }
+        guard spelled.utf8.count <= 64, Double(spelled)?.isFinite == true else {
+            throw self.fault("the number is too long or too large")
+        }
         return spelled
     }
 
@@ -149,13 +151,19 @@ struct JSONParser {
         case UInt8(ascii: "t"): return [0x09]
         case UInt8(ascii: "u"):
             var code = UInt32(try self.unit(place))
-            if (0xD800..<0xDC00).contains(code), self.bytes[(self.index + 1)...].starts(with: [UInt8(ascii: "\\"), UInt8(ascii: "u")]) {
+            if (0xD800..<0xDC00).contains(code),
+                self.bytes[(self.index + 1)...].starts(with: [UInt8(ascii: "\\"), UInt8(ascii: "u")])
+            {
                 self.index += 2
                 let low = UInt32(try self.unit(place))
-                guard (0xDC00..<0xE000).contains(low) else { throw JSONFault(place: place, message: "half of a surrogate pair is missing") }
+                guard (0xDC00..<0xE000).contains(low) else {
+                    throw JSONFault(place: place, message: "half of a surrogate pair is missing")
+                }
                 code = 0x10000 + (code - 0xD800) << 10 + (low - 0xDC00)
             }
-            guard let scalar = Unicode.Scalar(code) else { throw JSONFault(place: place, message: "half of a surrogate pair is missing") }
+            guard let scalar = Unicode.Scalar(code) else {
+                throw JSONFault(place: place, message: "half of a surrogate pair is missing")
+            }
             guard code != 0 else { throw JSONFault(place: place, message: "U+0000 cannot be kept") }
             return Array(String(Character(scalar)).utf8)
         default: throw JSONFault(place: place, message: "there is no such escape")
@@ -176,7 +184,8 @@ struct JSONParser {
 
     private static func isHexadecimal(_ byte: UInt8) -> Bool {
         switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"), UInt8(ascii: "A")...UInt8(ascii: "F"): true
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"), UInt8(ascii: "A")...UInt8(ascii: "F"):
+            true
         default: false
         }
     }

@@ -48,16 +48,22 @@ package struct APIKey: Sendable, Equatable {
         }
         if key.hasPrefix("sha256:") {
             guard let digest = Self.bytes(hexadecimal: key.dropFirst("sha256:".count)), digest.count == SHA256.byteCount else {
-                throw wrong("is no hash: sha256: is followed by 64 hexadecimal digits, as `printf %s KEY | sha256sum` writes them")
+                throw wrong(
+                    "is no hash: sha256: is followed by 64 hexadecimal digits, as `printf %s KEY | sha256sum` writes them"
+                )
             }
             self.digest = digest
             return
         }
         guard key.utf8.count >= Self.minimumBytes else {
-            throw wrong("has \(key.utf8.count) bytes, with which it could be guessed: make one of \(Self.minimumBytes) or more, as by openssl rand -base64 36")
+            throw wrong(
+                "has \(key.utf8.count) bytes, with which it could be guessed: make one of \(Self.minimumBytes) or more, as by openssl rand -base64 36"
+            )
         }
         guard key.utf8.count <= Self.maximumBytes, key.utf8.allSatisfy(Self.isOfToken) else {
-            throw wrong("has characters that a header cannot carry, or is longer than \(Self.maximumBytes) bytes: make one by openssl rand -base64 36")
+            throw wrong(
+                "has characters that a header cannot carry, or is longer than \(Self.maximumBytes) bytes: make one by openssl rand -base64 36"
+            )
         }
         self.digest = Self.digest(of: key)
     }
@@ -67,7 +73,8 @@ package struct APIKey: Sendable, Equatable {
     /// <https://www.rfc-editor.org/rfc/rfc6750#section-2.1>
     static func isOfToken(_ byte: UInt8) -> Bool {
         switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"): true
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"):
+            true
         default: "-._~+/=".utf8.contains(byte)
         }
     }

@@ -1,13 +1,5 @@
 package import S3File
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
-
 /// Where the service listens: on this machine alone, unless somebody said otherwise in so many words.
 package enum ListenAddress: Sendable, Equatable, CustomStringConvertible {
     case host(String, port: Int)
@@ -16,8 +8,7 @@ package enum ListenAddress: Sendable, Equatable, CustomStringConvertible {
 
     package static let usualHost = "127.0.0.1"
     package static let usualPort = 8080
-    /// `sockaddr_un` has no room for more. <https://man7.org/linux/man-pages/man7/unix.7.html>
-    private static let longestSocketPath = 103
+    private static let longestSocketPath = SocketFile.longestPath
 
     /// - Parameters:
     ///   - host: said by `--host` alone, and by no setting that may be meant for another program.
@@ -29,8 +20,14 @@ package enum ListenAddress: Sendable, Equatable, CustomStringConvertible {
             guard host == nil else {
                 throw ConfigurationError("--host and --socket are two places to listen at: say one of them")
             }
-            guard (1...Self.longestSocketPath).contains(socket.utf8.count), !socket.utf8.contains(0) else {
-                throw ConfigurationError("--socket must be a path of 1 to \(Self.longestSocketPath) bytes, such as /run/s3file/s3file.sock")
+            // It is bound in a folder beside its place.
+            let folder = socket.lastIndex(of: "/").map { socket[..<$0].utf8.count } ?? 1
+            guard (1...Self.longestSocketPath).contains(socket.utf8.count), !socket.utf8.contains(0), !socket.hasSuffix("/"),
+                folder + SocketFile.longestName <= Self.longestSocketPath
+            else {
+                throw ConfigurationError(
+                    "--socket must be a path of 1 to \(Self.longestSocketPath) bytes, such as /run/s3file/s3file.sock"
+                )
             }
             self = .socket(path: socket)
             return

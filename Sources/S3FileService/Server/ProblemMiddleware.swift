@@ -26,7 +26,11 @@ struct ProblemMiddleware<Context: RequestContext>: RouterMiddleware {
     private static func notFound(_ path: String) -> Problem {
         let methods = Self.methods(of: path)
         guard !methods.isEmpty else {
-            return Problem(status: .notFound, code: "unknown_path", detail: "There is nothing at this path. GET /v1/openapi.json tells what there is.")
+            return Problem(
+                status: .notFound,
+                code: "unknown_path",
+                detail: "There is nothing at this path. GET /v1/openapi.json tells what there is."
+            )
         }
         let allowed = methods.map(\.rawValue).joined(separator: ", ")
         return Problem(

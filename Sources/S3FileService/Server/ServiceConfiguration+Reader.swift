@@ -25,7 +25,9 @@ extension ServiceConfiguration {
             reader.string(forKey: key, isSecret: isSecret).flatMap { $0.isEmpty ? nil : $0 }
         }
         guard let file = optional("s3file.fields") else {
-            throw ConfigurationError("S3FILE_FIELDS is not set: set it to the JSON file that declares the fields, such as fields.json")
+            throw ConfigurationError(
+                "S3FILE_FIELDS is not set: set it to the JSON file that declares the fields, such as fields.json"
+            )
         }
         guard let content = FileManager.default.contents(atPath: file) else {
             throw ConfigurationError("S3FILE_FIELDS: \(file) cannot be read: check the path and its rights")

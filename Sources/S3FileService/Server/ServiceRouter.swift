@@ -84,7 +84,8 @@ struct ServiceRouter: Sendable {
             throw Problem(
                 status: .requestTimeout,
                 code: "too_slow",
-                detail: "The body did not come within \(self.configuration.bodyTimeout.components.seconds) seconds. Send it again."
+                detail:
+                    "The body did not come within \(self.configuration.bodyTimeout.components.seconds) seconds. Send it again."
             )
         }
     }

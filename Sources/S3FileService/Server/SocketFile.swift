@@ -1,4 +1,5 @@
 import S3File
+import Synchronization
 
 #if canImport(Glibc)
     import Glibc
@@ -8,18 +9,72 @@ import S3File
     import Darwin
 #endif
 
-/// The file of a Unix socket. What listens there is found out before it is taken, and what may connect is said before anybody can.
-enum SocketFile {
+/// The file of a Unix socket.
+///
+/// It is bound in a folder beside its place that only this user can enter, is given its rights there, and is then moved to its place: nobody
+/// connects who may not, not even for a moment, and whoever connects finds either the process before or this one.
+final class SocketFile: Sendable {
     /// Read and write for its user and group: connecting is writing.
-    static let mode: mode_t = 0o660
+    private static let mode: mode_t = 0o660
+    /// `sockaddr_un` has no room for more. <https://man7.org/linux/man-pages/man7/unix.7.html>
+    static let longestPath = 103
+    /// Of the folder and what is in it.
+    static let longestName = "/.s3file-XXXXXX/s".utf8.count
 
-    /// Removes the socket of a process that has ended.
+    /// Which file it is, so that another's is not removed in its place.
+    private struct Identity: Equatable {
+        var device: dev_t
+        var inode: ino_t
+    }
+
+    let path: String
+    /// Where it is bound.
+    let hiddenPath: String
+    private let hiddenFolder: String
+    private let placed = Mutex<Identity?>(nil)
+
+    /// Makes the folder that it is bound in.
     ///
-    /// - Throws: ``ConfigurationError`` when something else is there, or somebody still listens.
-    static func clear(_ path: String) throws(ConfigurationError) {
+    /// - Throws: ``ConfigurationError`` when something else is at its place, or somebody still listens there.
+    init(path: String) throws(ConfigurationError) {
+        self.path = path
+        try Self.requireVacancy(at: path)
+        let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+        var template = Array("\(folder)/.s3file-XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else { throw Self.problem(path) }
+        self.hiddenFolder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        self.hiddenPath = self.hiddenFolder + "/s"
+    }
+
+    deinit { self.removeHidden() }
+
+    /// Moves it to its place, once it is bound.
+    func place() throws(ConfigurationError) {
+        var status = stat()
+        guard chmod(self.hiddenPath, Self.mode) == 0, lstat(self.hiddenPath, &status) == 0,
+            rename(self.hiddenPath, self.path) == 0
+        else { throw Self.problem(self.path) }
+        self.placed.withLock { $0 = Identity(device: status.st_dev, inode: status.st_ino) }
+        self.removeHidden()
+    }
+
+    /// Removes it from its place, unless another process has put its own there.
+    func remove() {
+        guard let identity = self.placed.withLock({ $0 }) else { return }
+        var status = stat()
+        guard lstat(self.path, &status) == 0, Identity(device: status.st_dev, inode: status.st_ino) == identity else { return }
+        unlink(self.path)
+    }
+
+    private func removeHidden() {
+        unlink(self.hiddenPath)
+        rmdir(self.hiddenFolder)
+    }
+
+    private static func requireVacancy(at path: String) throws(ConfigurationError) {
         var status = stat()
         guard lstat(path, &status) == 0 else {
-            guard errno == ENOENT else { throw ConfigurationError("--socket \(path): \(Self.reason()); check the folder and its rights") }
+            guard errno == ENOENT else { throw Self.problem(path) }
             return
         }
         guard status.st_mode & S_IFMT == S_IFSOCK else {
@@ -28,15 +83,6 @@ enum SocketFile {
         guard !Self.answers(path) else {
             throw ConfigurationError("--socket \(path): another process listens there; stop it first, or name another path")
         }
-        guard unlink(path) == 0 || errno == ENOENT else {
-            throw ConfigurationError("--socket \(path): \(Self.reason()); the old socket cannot be removed")
-        }
-    }
-
-    /// Files are made with these rights until the result is called: a socket's are decided when it is bound, and a moment later is too late.
-    static func limitRights() -> @Sendable () -> Void {
-        let before = umask(0o777 & ~Self.mode)
-        return { _ = umask(before) }
     }
 
     private static func answers(_ path: String) -> Bool {
@@ -46,7 +92,7 @@ enum SocketFile {
             let descriptor = socket(AF_UNIX, SOCK_STREAM, 0)
         #endif
         guard descriptor >= 0 else { return false }
-        defer { _ = close(descriptor) }
+        defer { close(descriptor) }
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         withUnsafeMutableBytes(of: &address.sun_path) { bytes in
@@ -61,5 +107,9 @@ enum SocketFile {
         return result == 0 || errno == EAGAIN
     }
 
-    private static func reason() -> String { String(cString: strerror(errno)) }
+    private static func problem(_ path: String) -> ConfigurationError {
+        ConfigurationError(
+            "--socket \(path): \(String(cString: strerror(errno))); check that its folder is there, and who may write to it"
+        )
+    }
 }

@@ -39,14 +39,13 @@ package struct UploadService: Service {
     ///
     /// - Throws: ``ConfigurationError`` when it cannot listen; what `Uploads.run` throws.
     package func run() async throws {
-        var release: (@Sendable () -> Void)?
-        var address = BindAddress.hostname()
+        let socket: SocketFile?
+        let address: BindAddress
         switch self.configuration.address {
-        case .host(let host, let port): address = .hostname(host, port: port)
+        case .host(let host, let port): (socket, address) = (nil, .hostname(host, port: port))
         case .socket(let path):
-            try SocketFile.clear(path)
-            release = SocketFile.limitRights()
-            address = .unixDomainSocket(path: path)
+            let file = try SocketFile(path: path)
+            (socket, address) = (file, .unixDomainSocket(path: file.hiddenPath))
         }
         if !self.configuration.address.isLocal {
             self.logger.warning(
@@ -54,38 +53,60 @@ package struct UploadService: Service {
                 metadata: ["s3file.address": "\(self.configuration.address)"]
             )
         }
+        let (problems, problem) = AsyncThrowingStream.makeStream(of: Never.self)
+        let application = self.application(at: address) { channel in
+            do {
+                try socket?.place()
+                self.announce(port: channel.localAddress?.port)
+            } catch {
+                problem.finish(throwing: error)
+            }
+        }
+        defer { socket?.remove() }
+        do {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await application.run() }
+                // Nothing comes of it but an error.
+                group.addTask { for try await _ in problems {} }
+                defer { group.cancelAll() }
+                try await group.next()
+            }
+        } catch {
+            throw Self.explained(error, at: self.configuration.address)
+        }
+    }
+
+    private func application(
+        at address: BindAddress,
+        onListening: @escaping @Sendable (any Channel) -> Void
+    ) -> some ApplicationProtocol {
         // The framework says at info where it listens, and more at each request; this says it once, in its own words.
-        var frameworkLogger = self.logger
-        frameworkLogger.logLevel = max(self.logger.logLevel, .notice)
-        let (logger, configuration, onListening, released) = (self.logger, self.configuration, self.onListening, release)
+        var logger = self.logger
+        logger.logLevel = max(self.logger.logLevel, .notice)
         var application = Application(
             router: ServiceRouter(uploads: self.uploads, configuration: self.configuration).router(),
             server: .http1(configuration: .init(idleTimeout: .seconds(75))),
             configuration: ApplicationConfiguration(address: address),
-            onServerRunning: { channel in
-                released?()
-                let port = channel.localAddress?.port
-                onListening(port)
-                var place = configuration.address
-                if case .host(let host, _) = place, let port { place = .host(host, port: port) }
-                logger.notice("Serving", metadata: ["s3file.address": "\(place)"])
-            },
-            logger: frameworkLogger
+            onServerRunning: { onListening($0) },
+            logger: logger
         )
         application.addServices(self.uploads)
-        do {
-            try await application.run()
-        } catch {
-            release?()
-            throw Self.explained(error, at: self.configuration.address)
-        }
-        if case .socket(let path) = self.configuration.address { unlink(path) }
+        return application
+    }
+
+    private func announce(port: Int?) {
+        self.onListening(port)
+        var place = self.configuration.address
+        if case .host(let host, _) = place, let port { place = .host(host, port: port) }
+        self.logger.notice("Serving", metadata: ["s3file.address": "\(place)"])
     }
 
     private static func explained(_ error: any Error, at address: ListenAddress) -> any Error {
         switch (error as? IOError)?.errnoCode {
-        case EADDRINUSE: ConfigurationError("\(address) is in use: stop what listens there, or say --port or --socket for another place")
-        case EACCES: ConfigurationError("\(address) may not be opened by this user: choose another place, such as a port above 1023")
+        case EADDRINUSE:
+            ConfigurationError("\(address) is in use: stop what listens there, or say --port or --socket for another place")
+        case EACCES:
+            ConfigurationError("\(address) may not be opened by this user: choose another place, such as a port above 1023")
         case EADDRNOTAVAIL: ConfigurationError("\(address) is no address of this machine: correct --host")
         case ENOENT: ConfigurationError("\(address) lies in a folder that is not there: make it first")
         default: error

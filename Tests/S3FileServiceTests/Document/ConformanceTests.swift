@@ -8,7 +8,8 @@ import Testing
 /// The running service, asked by schemathesis all that its document says can be asked, and what it says cannot.
 @Suite(.enabled(if: Python.has("schemathesis"), "\(Python.missing)"), .timeLimit(.minutes(5)))
 struct ConformanceTests {
-    private static let settings = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(path: "schemathesis.toml").path
+    private static let settings = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(path: "schemathesis.toml")
+        .path
 
     @Test func `it answers as its document says, whatever it is asked`() async throws {
         try await RealSite.with { site in
@@ -22,7 +23,10 @@ struct ConformanceTests {
                         environment: ["API_KEY": ServiceSite.key, "HOME": folder.path, "TMPDIR": folder.path]
                     )
                     #expect(code == 0, "\(lines.suffix(150).joined(separator: "\n"))")
-                    #expect(lines.contains { $0.contains("test cases") || $0.contains("passed") }, "\(lines.joined(separator: "\n"))")
+                    #expect(
+                        lines.contains { $0.contains("test cases") || $0.contains("passed") },
+                        "\(lines.joined(separator: "\n"))"
+                    )
                 }
             }
         }

@@ -10,7 +10,8 @@ import Testing
 /// `openapi.json`, against what there is.
 @Suite(.timeLimit(.minutes(3)))
 struct DocumentTests {
-    static let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    static let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
         .deletingLastPathComponent().appending(path: "Sources/S3FileService/Resources/openapi.json")
 
     private func document() throws -> [String: Any] {
@@ -50,7 +51,10 @@ struct DocumentTests {
 
     @Test(.enabled(if: Python.has("openapi_spec_validator"), "\(Python.missing)"))
     func `it is OpenAPI 3.1 to the validator`() async throws {
-        let (lines, code) = try await Program.output("python3", ["-m", "openapi_spec_validator", "--schema", "3.1", Self.file.path])
+        let (lines, code) = try await Program.output(
+            "python3",
+            ["-m", "openapi_spec_validator", "--schema", "3.1", Self.file.path]
+        )
         #expect(code == 0, "\(lines.suffix(20).joined(separator: "\n"))")
     }
 }
@@ -61,6 +65,8 @@ enum Python {
 
     /// Only at the start of the tests: a short look.
     static func has(_ module: String) -> Bool {
-        system("python3 -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec(\"\(module)\") is None)' >/dev/null 2>&1") == 0
+        system(
+            "python3 -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec(\"\(module)\") is None)' >/dev/null 2>&1"
+        ) == 0
     }
 }

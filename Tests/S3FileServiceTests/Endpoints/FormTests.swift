@@ -23,12 +23,20 @@ import Testing
         try await ServiceSite.with { site, asker async throws in
             let form = try await site.posted("report", by: asker, filename: "ü & %41 +.pdf")
             let pairs = form.split(separator: "&").map { pair in
-                let parts = pair.split(separator: "=", maxSplits: 1).map { $0.replacing("+", with: " ").removingPercentEncoding ?? "" }
+                let parts = pair.split(separator: "=", maxSplits: 1).map {
+                    $0.replacing("+", with: " ").removingPercentEncoding ?? ""
+                }
                 return [parts[0], parts.count > 1 ? parts[1] : ""]
             }
             let json = String(decoding: try JSONSerialization.data(withJSONObject: pairs), as: UTF8.self)
-            let answer = try await asker.post("/v1/forms", #"{"fields": ["report"], "subject": "ada", "mode": "enqueue", "form": \#(json)}"#)
-            #expect(try answer.status == 200 && answer.uploads().first?["filename"] as? String == "ü & %41 +.pdf", "\(answer.body)")
+            let answer = try await asker.post(
+                "/v1/forms",
+                #"{"fields": ["report"], "subject": "ada", "mode": "enqueue", "form": \#(json)}"#
+            )
+            #expect(
+                try answer.status == 200 && answer.uploads().first?["filename"] as? String == "ü & %41 +.pdf",
+                "\(answer.body)"
+            )
         }
     }
 
@@ -59,11 +67,15 @@ import Testing
             let arguments = try #require(try answer.value("files", "0", "arguments") as? [String: Any])
             #expect(
                 Set(arguments.keys) == [
-                    "bucket", "tmp_bucket", "tmp_key", "etag", "version_id", "size", "key", "content_type", "filename", "field", "owner",
+                    "bucket", "tmp_bucket", "tmp_key", "etag", "version_id", "size", "key", "content_type", "filename", "field",
+                    "owner",
                     "upload_id",
                 ]
             )
-            #expect(arguments["owner"] as? String == "ada" && arguments["size"] as? Int == 4 && arguments["key"] as? String == "films/a.mp4")
+            #expect(
+                arguments["owner"] as? String == "ada" && arguments["size"] as? Int == 4
+                    && arguments["key"] as? String == "films/a.mp4"
+            )
             #expect(arguments["version_id"] is NSNull)
             #expect(try answer.value("files", "0", "storage", "cacheControl") as? String == "private")
         }
@@ -79,7 +91,10 @@ import Testing
             #expect(site.test.all.isEmpty)
             #expect(try await asker.form(form).status == 200)
             #expect(try await asker.form(form, subject: "eve").status == 403)
-            let nobody = try await asker.post("/v1/forms", #"{"fields": ["report"], "subject": null, "mode": "enqueue", "form": "\#(form)"}"#)
+            let nobody = try await asker.post(
+                "/v1/forms",
+                #"{"fields": ["report"], "subject": null, "mode": "enqueue", "form": "\#(form)"}"#
+            )
             #expect(nobody.status == 403)
             #expect(site.test.all.count == 1)
         }
@@ -97,20 +112,28 @@ import Testing
             #expect(try bare.status == 422 && bare.code() == "script_required", "\(bare.body)")
             let nothing = try await asker.form("title=x", fields: ["report", "notes"])
             #expect(try nothing.status == 200 && nothing.uploads().isEmpty)
-            let wrongType = try await asker.form(try await site.posted("report", by: asker, filename: "a.txt", text: "hello", contentType: "text/plain"))
+            let wrongType = try await asker.form(
+                try await site.posted("report", by: asker, filename: "a.txt", text: "hello", contentType: "text/plain")
+            )
             #expect(try wrongType.status == 415 && wrongType.code() == "wrong_type")
             #expect(site.test.all.isEmpty)
         }
     }
 
     @Test(arguments: [
-        (#""fields": []"#, "fields (line 1, column 12): it must have 1 to 16 entries, and has 0"), (#""fields": ["report", "report"]"#, "it is there twice"),
-        (#""fields": "report""#, "fields (line 1, column 12): it must be a list"), (#""mode": "now""#, "it must be enqueue, hold, verify"),
-        (#""mode": "hold", "holdSeconds": 0"#, "it must be a whole number from 1 to 3600"), (#""holdSeconds": 60"#, "it says nothing with the mode enqueue"),
-        (#""mode": "verify", "queue": "a""#, "it says nothing with the mode verify"), (#""queue": "a b""#, "it cannot be a queue's name"),
-        (#""priority": 40000"#, "priority"), (#""maxAttempts": 0"#, "it must be a whole number from 1 to 100"), (#""metadata": []"#, "metadata"),
+        (#""fields": []"#, "fields (line 1, column 12): it must have 1 to 16 entries, and has 0"),
+        (#""fields": ["report", "report"]"#, "it is there twice"),
+        (#""fields": "report""#, "fields (line 1, column 12): it must be a list"),
+        (#""mode": "now""#, "it must be enqueue, hold, verify"),
+        (#""mode": "hold", "holdSeconds": 0"#, "it must be a whole number from 1 to 3600"),
+        (#""holdSeconds": 60"#, "it says nothing with the mode enqueue"),
+        (#""mode": "verify", "queue": "a""#, "it says nothing with the mode verify"),
+        (#""queue": "a b""#, "it cannot be a queue's name"),
+        (#""priority": 40000"#, "priority"), (#""maxAttempts": 0"#, "it must be a whole number from 1 to 100"),
+        (#""metadata": []"#, "metadata"),
         (#""metadata": {"a": "\#(String(repeating: "x", count: 8_200))"}"#, "it must be an object of at most 8192 bytes"),
-        (#""form": {"s3file": "report"}"#, "it must be a text or a list of names and values, and is an object"), (#""form": null"#, "and is null"),
+        (#""form": {"s3file": "report"}"#, "it must be a text or a list of names and values, and is an object"),
+        (#""form": null"#, "and is null"),
         (#""bucket": "other""#, "\"bucket\" is not known"),
     ])
     func `a request that is not as described is refused with a sentence`(_ members: String, _ detail: String) async throws {
@@ -132,7 +155,10 @@ import Testing
             let long = try await asker.form(String(repeating: "x", count: 1_048_576))
             #expect(try long.status == 413 && long.code() == "body_too_large")
             let pairs = "[" + Array(repeating: #"["a", "b"]"#, count: 1_001).joined(separator: ",") + "]"
-            let many = try await asker.post("/v1/forms", #"{"fields": ["report"], "subject": null, "mode": "verify", "form": \#(pairs)}"#)
+            let many = try await asker.post(
+                "/v1/forms",
+                #"{"fields": ["report"], "subject": null, "mode": "verify", "form": \#(pairs)}"#
+            )
             #expect(try many.status == 422 && many.text("detail").contains("it may have 1000 names and values, and has 1001"))
             let raw = try await asker.form(Array(repeating: "a=b", count: 1_001).joined(separator: "&"))
             #expect(try raw.status == 413 && raw.code() == "form_too_large", "\(raw.body)")

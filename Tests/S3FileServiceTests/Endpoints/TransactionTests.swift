@@ -28,8 +28,13 @@ struct TransactionTests {
         return String(decoding: try JSONSerialization.data(withJSONObject: pairs.map { [$0.0, $0.1] }), as: UTF8.self)
     }
 
-    private func post(_ asker: Asker, _ form: String, mode: String, field: String = "film", more: String = "") async throws -> Asker.Answer {
-        try await asker.post("/v1/forms", #"{"fields": ["\#(field)"], "subject": "ada", "mode": "\#(mode)"\#(more), "form": \#(form)}"#)
+    private func post(_ asker: Asker, _ form: String, mode: String, field: String = "film", more: String = "") async throws
+        -> Asker.Answer
+    {
+        try await asker.post(
+            "/v1/forms",
+            #"{"fields": ["\#(field)"], "subject": "ada", "mode": "\#(mode)"\#(more), "form": \#(form)}"#
+        )
     }
 
     /// As any app calls it: each argument by its name, as the service named it.
@@ -77,7 +82,8 @@ struct TransactionTests {
     @Test func `metadata, queue, priority and attempts are kept as they were said`() async throws {
         try await self.with { site, asker async throws in
             _ = try await site.database.query("select s3file.set_queue('films')")
-            let more = #", "metadata": {"n": 12345678901234567890.10, "t": "ü\u20ac"}, "queue": "films", "priority": -5, "maxAttempts": 3"#
+            let more =
+                #", "metadata": {"n": 12345678901234567890.10, "t": "ü\u20ac"}, "queue": "films", "priority": -5, "maxAttempts": 3"#
             let answer = try await self.post(asker, try await self.form(site, asker), mode: "hold", more: more)
             #expect(answer.status == 200, "\(answer.body)")
             let row = try await site.database.query(
@@ -87,7 +93,10 @@ struct TransactionTests {
                 """
             )[0]
             #expect(try row["n", String.self] == "12345678901234567890.10" && row["t", String.self] == "ü€")
-            #expect(try row["queue", String.self] == "films" && row["priority", Int16.self] == -5 && row["max_attempts", Int16.self] == 3)
+            #expect(
+                try row["queue", String.self] == "films" && row["priority", Int16.self] == -5
+                    && row["max_attempts", Int16.self] == 3
+            )
             #expect(try row["held", String.self] == "true" && row["cache", String.self] == "private")
         }
     }
@@ -95,8 +104,15 @@ struct TransactionTests {
     @Test func `metadata that only Postgres finds too long are refused in a sentence`() async throws {
         try await self.with { site, asker async throws in
             let ones = Array(repeating: "1", count: 4_000).joined(separator: ",")
-            for metadata in ["{\"a\": [\(ones)]}", #"{"a": [1e300, \#(Array(repeating: "1e300", count: 40).joined(separator: ","))]}"#] {
-                let answer = try await self.post(asker, try await self.form(site, asker), mode: "enqueue", more: ", \"metadata\": \(metadata)")
+            for metadata in [
+                "{\"a\": [\(ones)]}", #"{"a": [1e300, \#(Array(repeating: "1e300", count: 40).joined(separator: ","))]}"#,
+            ] {
+                let answer = try await self.post(
+                    asker,
+                    try await self.form(site, asker),
+                    mode: "enqueue",
+                    more: ", \"metadata\": \(metadata)"
+                )
                 #expect(try answer.status == 422 && answer.code() == "invalid_metadata", "\(answer.body)")
             }
             #expect(try await site.database.query("select 1 from s3file.upload_status").isEmpty)

@@ -38,14 +38,19 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "id=", "id=7", "id=0192f3c1-7a55-7c3e-9d0a-1b2c3d4e5f6", "id=0192f3c17a557c3e9d0a1b2c3d4e5f60", "id=%7B0192f3c1-7a55-7c3e-9d0a-1b2c3d4e5f%7D",
-        "owner=", "owner=a&owner=b", "owner=a&limit=0", "owner=a&limit=1001", "owner=a&limit=x", "owner=a&limit=1&limit=2", "limit=1", "owner=a%07",
+        "", "id=", "id=7", "id=0192f3c1-7a55-7c3e-9d0a-1b2c3d4e5f6", "id=0192f3c17a557c3e9d0a1b2c3d4e5f60",
+        "id=%7B0192f3c1-7a55-7c3e-9d0a-1b2c3d4e5f%7D",
+        "owner=", "owner=a&owner=b", "owner=a&limit=0", "owner=a&limit=1001", "owner=a&limit=x", "owner=a&limit=1&limit=2",
+        "limit=1", "owner=a%07",
         "owner=a&id=0192f3c1-7a55-7c3e-9d0a-1b2c3d4e5f60", "id=0192f3c1-7a55-7c3e-9d0a-1b2c3d4e5f60&limit=1", "owner=a&page=2",
     ])
     func `a query that says nothing, or two things, is refused`(_ query: String) async throws {
         try await ServiceSite.with { _, asker async throws in
             let answer = try await asker.get("/v1/uploads?\(query)")
-            #expect(try answer.status == 400 && answer.code() == "invalid_query" && answer.text("detail").hasSuffix("."), "\(answer.body)")
+            #expect(
+                try answer.status == 400 && answer.code() == "invalid_query" && answer.text("detail").hasSuffix("."),
+                "\(answer.body)"
+            )
         }
     }
 
@@ -56,7 +61,10 @@ import Testing
                 #expect(try answer.status == 404 && answer.code() == "unknown_upload", "\(id)")
             }
             for what in ["release", "cancel", "cancel-held", "retry"] {
-                let malformed = try await asker.post("/v1/uploads/\(what)", #"{"ids": ["7", "0192f3c1-7a55-7c3e-9d0a-1b2c3d4e5f60", 7]}"#)
+                let malformed = try await asker.post(
+                    "/v1/uploads/\(what)",
+                    #"{"ids": ["7", "0192f3c1-7a55-7c3e-9d0a-1b2c3d4e5f60", 7]}"#
+                )
                 #expect(try malformed.status == 422 && (malformed.value("errors") as? [Any])?.count == 2, "\(malformed.body)")
                 let unknown = try await asker.post("/v1/uploads/\(what)", #"{"ids": ["0192f3c1-7a55-7c3e-9d0a-1b2c3d4e5f60"]}"#)
                 #expect(try unknown.status == 200 && unknown.unknown() == ["0192f3c1-7a55-7c3e-9d0a-1b2c3d4e5f60"])
@@ -70,7 +78,9 @@ import Testing
         try await ServiceSite.with { _, asker async throws in
             func ids(_ count: Int) -> [String] { (0..<count).map { _ in UUID().uuidString } }
             let thousand = try JSONSerialization.data(withJSONObject: ["ids": ids(1_000)])
-            #expect(try await asker.post("/v1/uploads/cancel", String(decoding: thousand, as: UTF8.self)).unknown().count == 1_000)
+            #expect(
+                try await asker.post("/v1/uploads/cancel", String(decoding: thousand, as: UTF8.self)).unknown().count == 1_000
+            )
             for count in [1_001, 5_000, 20_000] {
                 let body = try JSONSerialization.data(withJSONObject: ["ids": ids(count)])
                 let answer = try await asker.post("/v1/uploads/cancel", String(decoding: body, as: UTF8.self))

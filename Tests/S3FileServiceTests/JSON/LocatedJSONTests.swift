@@ -36,14 +36,17 @@ import Testing
         ("", "1:1 the text ends where a value is expected"), ("{", "1:2 a member's name in quotation marks is expected here"),
         (#"{"a" 1}"#, "1:6 a colon is expected here"), (#"{"a": 1,}"#, "1:9 a member's name in quotation marks is expected here"),
         (#"{"a": 1 "b"}"#, "1:9 a comma or } is expected here"), ("[1 2]", "1:4 a comma or ] is expected here"),
-        ("[1,]", "1:4 a value is expected here"), ("nul", "1:1 a value is expected here"), ("01", "1:2 there is something after the end"),
-        ("1.", "1:3 a digit is expected here"), ("-", "1:2 a digit is expected here"), ("1e999", "1:6 the number is too long or too large"),
+        ("[1,]", "1:4 a value is expected here"), ("nul", "1:1 a value is expected here"),
+        ("01", "1:2 there is something after the end"),
+        ("1.", "1:3 a digit is expected here"), ("-", "1:2 a digit is expected here"),
+        ("1e999", "1:6 the number is too long or too large"),
         ("{}\n{}", "2:1 there is something after the end"), (#"{"a": 1,"# + "\n" + #" "a": 2}"#, #"2:2 "a" is there twice"#),
         (#"{"a": 1, "\u0061": 2}"#, #"1:10 "a" is there twice"#), (#""a"#, "1:3 the text ends before a closing quotation mark"),
         ("\"a\nb\"", "1:3 a control character must be escaped in a text"), (#""\x""#, "1:2 there is no such escape"),
         (#""\u12""#, #"1:2 four hexadecimal digits are expected after \u"#), (#""\u0000""#, "1:2 U+0000 cannot be kept"),
         (#""\ud83d""#, "1:2 half of a surrogate pair is missing"), (#""\ude00""#, "1:2 half of a surrogate pair is missing"),
-        (#""\ud83d\u0041""#, "1:2 half of a surrogate pair is missing"), (#""\u+123""#, #"1:2 four hexadecimal digits are expected after \u"#),
+        (#""\ud83d\u0041""#, "1:2 half of a surrogate pair is missing"),
+        (#""\u+123""#, #"1:2 four hexadecimal digits are expected after \u"#),
         ("NaN", "1:1 a value is expected here"), ("\u{FEFF}1", "1:1 a value is expected here"),
     ])
     func `what is no JSON is refused where it begins to be none`(_ text: String, _ expected: String) {
@@ -61,7 +64,9 @@ import Testing
     }
 
     @Test func `a whole number may be spelled in any way, and nothing else is one`() throws {
-        for (text, expected) in [("1", 1), ("-0", 0), ("1.0", 1), ("1e3", 1_000), ("9007199254740993", 9_007_199_254_740_993)] as [(String, Int64)] {
+        for (text, expected) in [("1", 1), ("-0", 0), ("1.0", 1), ("1e3", 1_000), ("9007199254740993", 9_007_199_254_740_993)]
+            as [(String, Int64)]
+        {
             #expect(try LocatedJSON(parsing: Array(text.utf8)).integer == expected, "\(text)")
         }
         for text in ["1.5", "1e30", "\"1\"", "true", "null", "99999999999999999999"] {

@@ -54,10 +54,14 @@ import Testing
         let short = "0123456789abcdefghijklmnopqrstu"
         for (setting, expected) in [
             (nil, "S3FILE_API_KEYS is not set"), ("", "S3FILE_API_KEYS is not set"), (" , ", "S3FILE_API_KEYS is not set"),
-            (short, "key 1 has 31 bytes"), ("\(self.first),\(short)", "key 2 has 31 bytes"), ("\(self.first) x", "characters that a header cannot carry"),
-            ("\(self.first)é", "characters that a header cannot carry"), ("\(self.first)@", "names no field"), ("\(self.first)@report+", "names no field"),
-            ("\(self.first)@report@film", "more than one @"), ("\(self.first)@avatar", "for the field \"avatar\", which is not declared"),
-            ("\(self.first),\(self.first)@report", "key 2 is there twice"), (String(repeating: self.first, count: 17), "longer than 512 bytes"),
+            (short, "key 1 has 31 bytes"), ("\(self.first),\(short)", "key 2 has 31 bytes"),
+            ("\(self.first) x", "characters that a header cannot carry"),
+            ("\(self.first)é", "characters that a header cannot carry"), ("\(self.first)@", "names no field"),
+            ("\(self.first)@report+", "names no field"),
+            ("\(self.first)@report@film", "more than one @"),
+            ("\(self.first)@avatar", "for the field \"avatar\", which is not declared"),
+            ("\(self.first),\(self.first)@report", "key 2 is there twice"),
+            (String(repeating: self.first, count: 17), "longer than 512 bytes"),
         ] as [(String?, String)] {
             let complaint = self.complaint(setting)
             #expect(complaint.contains(expected), "\(complaint)")

@@ -12,7 +12,12 @@ import Testing
                 let missing = try await asker.send(route.method, path, route.method == .post ? "{" : nil, key: nil)
                 #expect(try missing.status == 401 && missing.code() == "key_required", "\(path)")
                 #expect(missing.headers[.wwwAuthenticate] == "Bearer")
-                let wrong = try await asker.send(route.method, path, route.method == .post ? "{" : nil, key: ServiceSite.key + "x")
+                let wrong = try await asker.send(
+                    route.method,
+                    path,
+                    route.method == .post ? "{" : nil,
+                    key: ServiceSite.key + "x"
+                )
                 #expect(try wrong.status == 401 && wrong.code() == "unknown_key", "\(path)")
                 #expect(wrong.headers[.contentType] == "application/problem+json" && !wrong.body.contains(ServiceSite.key))
             }

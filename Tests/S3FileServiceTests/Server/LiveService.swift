@@ -36,7 +36,9 @@ struct LiveService: Sendable {
             }
             let result: Result<R, any Error>
             do {
-                try await eventually("the service listens, or says why not") { state.withLockedValue { $0.isListening || $0.hasEnded } }
+                try await eventually("the service listens, or says why not") {
+                    state.withLockedValue { $0.isListening || $0.hasEnded }
+                }
                 guard state.withLockedValue({ $0.isListening }) else { throw ProgramError(description: "it did not begin") }
                 let live = LiveService(port: state.withLockedValue { $0.port }, stop: { await group.triggerGracefulShutdown() })
                 result = .success(try await body(live))

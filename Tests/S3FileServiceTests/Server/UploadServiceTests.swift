@@ -63,7 +63,9 @@ struct UploadServiceTests {
         try await self.with(configure: { $0.maximumRequests = 1 }) { service async throws in
             let (request, finish) = self.slow(service)
             async let answer = LiveService.send(request)
-            try await eventually("it has the only place") { try await LiveService.send(service.request(.GET, "/v1/fields")).status == 503 }
+            try await eventually("it has the only place") {
+                try await LiveService.send(service.request(.GET, "/v1/fields")).status == 503
+            }
             await service.stop()
             finish()
             #expect(try await answer.status == 200)
