@@ -1,3 +1,4 @@
+import Foundation
 import S3File
 import Synchronization
 
@@ -23,8 +24,16 @@ final class SocketFile: Sendable {
 
     /// Which file it is, so that another's is not removed in its place.
     private struct Identity: Equatable {
-        var device: dev_t
-        var inode: ino_t
+        var device: Int
+        var number: Int
+
+        /// Of what is there, itself and not what it links to; `nil` when nothing is.
+        init?(of path: String) {
+            let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+            guard let device = attributes?[.systemNumber] as? NSNumber, let number = attributes?[.systemFileNumber] as? NSNumber
+            else { return nil }
+            (self.device, self.number) = (device.intValue, number.intValue)
+        }
     }
 
     let path: String
@@ -50,19 +59,17 @@ final class SocketFile: Sendable {
 
     /// Moves it to its place, once it is bound.
     func place() throws(ConfigurationError) {
-        var status = stat()
-        guard chmod(self.hiddenPath, Self.mode) == 0, lstat(self.hiddenPath, &status) == 0,
-            rename(self.hiddenPath, self.path) == 0
-        else { throw Self.problem(self.path) }
-        self.placed.withLock { $0 = Identity(device: status.st_dev, inode: status.st_ino) }
+        let identity = Identity(of: self.hiddenPath)
+        guard chmod(self.hiddenPath, Self.mode) == 0, rename(self.hiddenPath, self.path) == 0 else {
+            throw Self.problem(self.path)
+        }
+        self.placed.withLock { $0 = identity }
         self.removeHidden()
     }
 
     /// Removes it from its place, unless another process has put its own there.
     func remove() {
-        guard let identity = self.placed.withLock({ $0 }) else { return }
-        var status = stat()
-        guard lstat(self.path, &status) == 0, Identity(device: status.st_dev, inode: status.st_ino) == identity else { return }
+        guard let identity = self.placed.withLock({ $0 }), Identity(of: self.path) == identity else { return }
         unlink(self.path)
     }
 
@@ -72,12 +79,9 @@ final class SocketFile: Sendable {
     }
 
     private static func requireVacancy(at path: String) throws(ConfigurationError) {
-        var status = stat()
-        guard lstat(path, &status) == 0 else {
-            guard errno == ENOENT else { throw Self.problem(path) }
-            return
-        }
-        guard status.st_mode & S_IFMT == S_IFSOCK else {
+        // What cannot be looked at cannot be replaced either, and that says why.
+        guard let attributes = try? FileManager.default.attributesOfItem(atPath: path) else { return }
+        guard attributes[.type] as? FileAttributeType == .typeSocket else {
             throw ConfigurationError("--socket \(path): a file that is no socket is there; remove it, or name another path")
         }
         guard !Self.answers(path) else {
