@@ -82,9 +82,10 @@ private struct DjangoPage: Sendable {
             """
         )
         return try rows.map { row in
+            let (title, status) = (try row["title", String.self], try row["status", String.self])
             let key = try row["key", String.self].replacing(/[0-9]{4}\/[0-9]{2}\//, with: "")
-            return
-                "\(try row["title", String.self]) \(try row["status", String.self]) \(try row["is_same", Bool.self] ? key : "elsewhere")"
+            let isSame = try row["is_same", Bool.self]
+            return "\(title) \(status) \(isSame ? key : "elsewhere")"
         }
     }
 

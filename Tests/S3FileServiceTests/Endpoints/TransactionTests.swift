@@ -51,16 +51,17 @@ struct TransactionTests {
             let form = try await self.form(site, asker)
             let verified = try await self.post(asker, form, mode: "verify")
             let arguments = try #require(try verified.value("files", "0", "arguments") as? [String: Any], "\(verified.body)")
+            let statement = self.statement(arguments)
             struct Rollback: Error {}
             await #expect(throws: Rollback.self) {
                 try await site.database.withTransaction { transaction in
-                    _ = try await transaction.query(self.statement(arguments))
+                    _ = try await transaction.query(statement)
                     throw Rollback()
                 }
             }
             #expect(try await site.database.query("select 1 from s3file.upload_status").isEmpty)
 
-            let row = try await site.database.withTransaction { try await $0.query(self.statement(arguments)) }[0]
+            let row = try await site.database.withTransaction { try await $0.query(statement) }[0]
             let (id, key) = (try row["id", String.self], try row["final_key", String.self])
             #expect(id == arguments["upload_id"] as? String && key == "films/a.mp4")
             let told = try await asker.get("/v1/uploads/\(id)")

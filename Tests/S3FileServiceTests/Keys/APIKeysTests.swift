@@ -29,8 +29,8 @@ import Testing
         for wrong in [
             nil, "", "Bearer", "Bearer ", self.first, "Basic \(self.first)", "Bearer  \(self.first)", "Bearer \(self.first) ",
             "Bearer \(self.first)x", "Bearer \(self.first.dropLast())", "Bearer \(self.first.uppercased())",
-            "Bearer " + String(repeating: self.first, count: 100),
-        ] {
+            "Bearer \(String(repeating: self.first, count: 100))",
+        ] as [String?] {
             #expect(keys.key(authorization: wrong) == nil, "\(wrong ?? "nil")")
         }
     }
