@@ -64,27 +64,3 @@ struct LiveService: Sendable {
         return (Int(response.status.code), String(buffer: try await response.body.collect(upTo: 1 << 20)))
     }
 }
-
-/// A body that begins, and goes on when it is told to.
-struct SlowBody: AsyncSequence, Sendable {
-    let beginning: String
-    let end: String
-    let gate: AsyncStream<Void>
-
-    struct AsyncIterator: AsyncIteratorProtocol {
-        var pieces: [String]
-        var gate: AsyncStream<Void>.AsyncIterator
-        var count = 0
-
-        mutating func next() async -> ByteBuffer? {
-            guard self.count < self.pieces.count else { return nil }
-            if self.count > 0 { _ = await self.gate.next() }
-            defer { self.count += 1 }
-            return ByteBuffer(string: self.pieces[self.count])
-        }
-    }
-
-    func makeAsyncIterator() -> AsyncIterator {
-        AsyncIterator(pieces: [self.beginning, self.end], gate: self.gate.makeAsyncIterator())
-    }
-}

@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 import Foundation
+import NIOCore
 import NIOHTTP1
 import S3File
 import S3FileTesting
@@ -23,13 +24,17 @@ struct UploadServiceTests {
 
     /// A request whose body has begun, and whose rest comes when `finish` is called.
     private func slow(_ service: LiveService) -> (request: HTTPClientRequest, finish: @Sendable () -> Void) {
-        let (gate, open) = AsyncStream.makeStream(of: Void.self)
+        let (body, writer) = AsyncStream.makeStream(of: ByteBuffer.self)
+        writer.yield(ByteBuffer(string: "{\"field\": "))
         var request = service.request(.POST, "/v1/inputs")
-        request.body = .stream(
-            SlowBody(beginning: "{\"field\": ", end: "\"report\", \"subject\": null}", gate: gate),
-            length: .known(Int64(Self.drawing.utf8.count))
+        request.body = .stream(body, length: .known(Int64(Self.drawing.utf8.count)))
+        return (
+            request,
+            {
+                writer.yield(ByteBuffer(string: "\"report\", \"subject\": null}"))
+                writer.finish()
+            }
         )
-        return (request, { open.finish() })
     }
 
     @Test func `as many requests are served at a time as may be, and one more is told so at once`() async throws {
