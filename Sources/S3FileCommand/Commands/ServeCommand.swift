@@ -60,11 +60,11 @@ struct ServeCommand: AsyncParsableCommand {
 
     /// The fields' file may have several things wrong, each with its line: one line each, as editors find them.
     private func serviceConfiguration(_ reader: ConfigReader, _ uploads: S3FileConfiguration) throws -> ServiceConfiguration {
-        do {
-            return try ServiceConfiguration(reader: reader, host: self.host, uploads: uploads)
-        } catch  where error.message.contains("\n") {
-            for line in error.message.split(separator: "\n") { StandardError.line(Secrets.struckOut(of: String(line))) }
-            throw ExitReason.settings.exit
+        let result = Result<ServiceConfiguration, any Error> {
+            try ServiceConfiguration(reader: reader, host: self.host, uploads: uploads)
         }
+        guard case .failure(let error as ConfigurationError) = result, error.message.contains("\n") else { return try result.get() }
+        for line in error.message.split(separator: "\n") { StandardError.line(Secrets.struckOut(of: String(line))) }
+        throw ExitReason.settings.exit
     }
 }

@@ -37,20 +37,36 @@ struct UploadServiceTests {
         )
     }
 
+    /// Runs `body` while a request has the only place, and returns how that was answered.
+    private func whileServing(
+        _ service: LiveService,
+        _ body: (_ refusal: (status: Int, text: String)) async throws -> Void
+    ) async throws -> (status: Int, text: String) {
+        // Of two that come at the same time one has the place, and the other is refused: that is when it is taken.
+        let (one, other) = (self.slow(service), self.slow(service))
+        return try await withThrowingTaskGroup(of: (status: Int, text: String).self) { group in
+            for request in [one.request, other.request] { group.addTask { try await LiveService.send(request) } }
+            let refusal = try #require(try await group.next())
+            try await body(refusal)
+            one.finish()
+            other.finish()
+            return try #require(try await group.next())
+        }
+    }
+
     @Test func `as many requests are served at a time as may be, and one more is told so at once`() async throws {
         try await self.with(configure: { $0.maximumRequests = 1 }) { service async throws in
-            let (request, finish) = self.slow(service)
-            async let first = LiveService.send(request)
-            let busy = try await eventually {
-                let answer = try await LiveService.send(service.request(.GET, "/v1/fields"))
-                return answer.status == 503 ? answer : nil
+            let served = try await self.whileServing(service) { refusal in
+                #expect(refusal.status == 503 && refusal.text.contains("\"code\":\"busy\""), "\(refusal)")
+                let fields = try await LiveService.send(service.request(.GET, "/v1/fields"))
+                #expect(fields.status == 503)
+                // What browsers need has places of its own, and health needs none.
+                let input = try await LiveService.send(service.request(.POST, "/s3file/inputs"))
+                #expect(input.status == 415)
+                let live = try await LiveService.send(service.request(.GET, "/health/live"))
+                #expect(live.status == 200)
             }
-            #expect(busy.text.contains("\"code\":\"busy\""), "\(busy.text)")
-            // What browsers need has places of its own, and health none.
-            #expect(try await LiveService.send(service.request(.POST, "/s3file/inputs")).status == 415)
-            #expect(try await LiveService.send(service.request(.GET, "/health/live")).status == 200)
-            finish()
-            #expect(try await first.status == 200)
+            #expect(served.status == 200, "\(served)")
             #expect(try await LiveService.send(service.request(.GET, "/v1/fields")).status == 200)
         }
     }
@@ -66,14 +82,8 @@ struct UploadServiceTests {
 
     @Test func `at the end what is being served is finished`() async throws {
         try await self.with(configure: { $0.maximumRequests = 1 }) { service async throws in
-            let (request, finish) = self.slow(service)
-            async let answer = LiveService.send(request)
-            try await eventually("it has the only place") {
-                try await LiveService.send(service.request(.GET, "/v1/fields")).status == 503
-            }
-            await service.stop()
-            finish()
-            #expect(try await answer.status == 200)
+            let served = try await self.whileServing(service) { _ in await service.stop() }
+            #expect(served.status == 200, "\(served)")
         }
     }
 
