@@ -226,6 +226,17 @@ let package = Package(
             ],
             swiftSettings: swiftSettings
         ),
+        // The web side as a program of its own, for apps in other languages: `s3file serve`.
+        .target(
+            name: "S3FileService",
+            dependencies: [
+                "Postgres", "S3", "S3File", "S3FileHTTP", "S3FileHummingbird", configuration, crypto, httpTypes, hummingbird,
+                logging,
+                nioCore, nioFoundationCompat, nioPosix, serviceLifecycle,
+            ],
+            resources: [.embedInCode("Resources/openapi.json")],
+            swiftSettings: swiftSettings
+        ),
         // For the tests of apps: the record and the store in memory.
         .target(
             name: "S3FileTesting",
@@ -236,7 +247,7 @@ let package = Package(
             name: "S3FileCommand",
             dependencies: [
                 "Migrations", "Postgres", "S3", "S3DevServer", "S3File", "S3FileHummingbird", "S3FileObservability",
-                "S3FileWorker",
+                "S3FileService", "S3FileWorker",
                 argumentParser, asyncHTTPClient, configuration, coreMetrics, hummingbird, logging,
                 nioCore, nioHTTP1, nioPosix, serviceLifecycle, subprocess, systemPackage, unixSignals,
             ],
@@ -347,6 +358,16 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .testTarget(
+            name: "S3FileServiceTests",
+            dependencies: [
+                "S3FileService", "S3FileHTTP", "S3FileHummingbird", "S3FileTesting", "S3File", "S3", "S3DevServer", "Postgres",
+                "TestEnvironment", asyncHTTPClient, configuration, hummingbird, hummingbirdTesting, httpTypes, logging,
+                nioConcurrencyHelpers, nioCore, nioHTTP1, serviceLifecycle,
+            ],
+            exclude: ["Document/schemathesis.toml"],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
             name: "S3FileCommandTests",
             dependencies: [
                 "Migrations", "Postgres", "S3", "S3DevServer", "S3FileCommand", "TestEnvironment", "S3File", logging, nioCore,
@@ -390,7 +411,8 @@ let package = Package(
         .testTarget(
             name: "PageTests",
             dependencies: [
-                "S3", "S3File", "TestEnvironment", asyncHTTPClient, logging, nioCore, nioFoundationCompat, nioHTTP1, subprocess,
+                "Postgres", "S3", "S3File", "TestEnvironment", asyncHTTPClient, logging, nioCore, nioFoundationCompat, nioHTTP1,
+                subprocess,
             ],
             swiftSettings: swiftSettings
         ),

@@ -9,8 +9,8 @@ struct S3FileCommand: AsyncParsableCommand {
         abstract: "Large file uploads: the browser sends bytes to S3, Postgres keeps the record, workers do the rest.",
         version: S3FileVersion.current,
         subcommands: [
-            DevCommand.self, MigrateCommand.self, WorkerCommand.self, CheckCommand.self, BucketCommand.self, StatusCommand.self,
-            ListCommand.self, RetryCommand.self, CancelCommand.self, QueueCommand.self, SweepCommand.self,
+            DevCommand.self, MigrateCommand.self, WorkerCommand.self, ServeCommand.self, CheckCommand.self, BucketCommand.self,
+            StatusCommand.self, ListCommand.self, RetryCommand.self, CancelCommand.self, QueueCommand.self, SweepCommand.self,
             ReconcileCommand.self, ConfigCommand.self,
         ]
     )

@@ -1,11 +1,11 @@
 import HTTPTypes
-import Hummingbird
+package import Hummingbird
 
 /// Ends what a request began when its client has gone.
 ///
 /// The connection is closed after the answer: the framework reads on to notice the end, and what it reads is lost. So this is for streams
 /// alone. A wait is over in half a minute at the most, and its connection is kept.
-struct InboundClose: Sendable {
+package struct InboundClose: Sendable {
     /// Nil when the end cannot be noticed.
     private let body: RequestBody?
     /// Whether the client is to be told that the connection is closed. Only HTTP/1 has a header for it; with it an answer by HTTP/2 is
@@ -14,7 +14,7 @@ struct InboundClose: Sendable {
     /// <https://www.rfc-editor.org/rfc/rfc9113#section-8.2>
     let mayBeTold: Bool
 
-    init(of request: Request) {
+    package init(of request: Request) {
         self.body = Self.isAsItCame(request.body) ? request.body : nil
         self.mayBeTold = request.headers.contains { field in
             field.name == .connection || field.name.rawName.utf8.contains { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }

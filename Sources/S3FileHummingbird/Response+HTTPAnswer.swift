@@ -1,10 +1,10 @@
 import HTTPTypes
-import Hummingbird
-import S3FileHTTP
+package import Hummingbird
+package import S3FileHTTP
 
 extension Response {
     /// - Parameter inbound: ends a stream whose client has gone.
-    init(_ answer: HTTPAnswer, _ inbound: InboundClose) {
+    package init(_ answer: HTTPAnswer, _ inbound: InboundClose) {
         var headers = answer.headers
         let body: ResponseBody
         switch answer.body {

@@ -144,10 +144,12 @@ final class MemoryRecord: UploadRecord {
         }
     }
 
-    func recent(owner: String, limit: Int) async throws -> [Upload] {
+    func recent(owner: String, fields: [String]?, limit: Int) async throws -> [Upload] {
         self.rows.withLock { rows in
             // The newest form's first, and those of one form in its order, which is that of their ids.
-            let own = rows.values.map(\.upload).filter { $0.owner == owner }
+            let own = rows.values.map(\.upload).filter {
+                $0.owner == owner && fields?.contains($0.field) != false
+            }
             return Array(
                 own.sorted { ($1.createdAt, $0.id.uuidString) < ($0.createdAt, $1.id.uuidString) }.prefix(limit)
             )

@@ -7,9 +7,13 @@ package struct Installation: Sendable {
     /// Starts it for the length of `body`, in a folder of its own.
     ///
     /// - Parameters:
+    ///   - command: An app in place of the example.
+    ///   - s3Port: Of the S3 server; 0 takes a free one.
     ///   - environment: Settings beyond those of `s3file dev`, such as another S3 server.
     ///   - signal: A file for whose appearance the worker waits, to see what a page shows meanwhile.
     package static func with<R: Sendable>(
+        command: [String] = ["\(Program.folder)/Gallery"],
+        s3Port: Int = 0,
         environment: [String: String] = [:],
         workerAfter signal: URL? = nil,
         _ body: @Sendable (Installation) async throws -> R
@@ -23,13 +27,14 @@ package struct Installation: Sendable {
                 settings.updateValue(nil, forKey: name)
             }
             settings.merge(environment.mapValues { $0 }) { _, new in new }
-            let (gallery, s3file) = ("\(Program.folder)/Gallery", "\(Program.folder)/s3file")
-            var arguments = ["dev", "--directory", folder.path + "/s3file", "--port", "0", "--s3-port", "0"]
+            let s3file = "\(Program.folder)/s3file"
+            var arguments = ["dev", "--directory", folder.path + "/s3file", "--port", "0", "--s3-port", "\(s3Port)"]
             if let signal {
-                let script = #""$0" & until [ -e "$1" ]; do sleep 0.05; done; exec "$2" worker"#
-                arguments += ["--no-worker", "--", "sh", "-c", script, gallery, signal.path, s3file]
+                let script =
+                    #"signal=$0 s3file=$1; shift; "$@" & until [ -e "$signal" ]; do sleep 0.05; done; exec "$s3file" worker"#
+                arguments += ["--no-worker", "--", "sh", "-c", script, signal.path, s3file] + command
             } else {
-                arguments += ["--", gallery]
+                arguments += ["--"] + command
             }
             let (result, exitCode) = try await Program.with(s3file, arguments, environment: settings) { program in
                 let ready = try await program.line(containing: "S3File is ready: ")

@@ -14,7 +14,8 @@ package protocol UploadRecord: Sendable {
     func retry(_ ids: [UUID]) async throws -> Int
     func upload(_ id: UUID) async throws -> Upload?
     func uploads(_ ids: [UUID]) async throws -> [UUID: Upload]
-    func recent(owner: String, limit: Int) async throws -> [Upload]
+    /// - Parameter fields: these alone; `nil` for all.
+    func recent(owner: String, fields: [String]?, limit: Int) async throws -> [Upload]
     func promise(tmpBucket: String, tmpKey: String, owner: String?, bucket: String) async throws -> UploadPromise?
     func notify() async throws
     /// Tells the feeds of all processes that statuses have changed.

@@ -72,7 +72,7 @@ public struct AcceptedType: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// An entry as HTML's `accept` attribute has it; `nil` when it is neither a type nor an extension.
-    init?(entry text: String) {
+    package init?(entry text: String) {
         let lowered = text.lowercased()
         guard lowered.utf8.count <= 127, lowered.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: ",") }) else {
             return nil

@@ -21,6 +21,14 @@ public struct UploadTo: Sendable, ExpressibleByStringLiteral {
         public var filename: String
         /// The time of the form post.
         public var date: Date
+
+        package init(id: UUID, field: String, owner: String?, filename: String, date: Date) {
+            self.id = id
+            self.field = field
+            self.owner = owner
+            self.filename = filename
+            self.date = date
+        }
     }
 
     private enum Rule: Sendable {

@@ -33,14 +33,9 @@ public struct UploadInput: Sendable {
         self.elementHTML(attributes: attributes) + self.keptHTML(attributes: attributes)
     }
 
-    /// The `<input>` alone, for a page that puts ``keptHTML(attributes:)`` elsewhere: a list may not stand inside a `<label>`.
-    public func elementHTML(attributes: [String: String] = [:]) -> String {
-        // Names of attributes are the same in any case, and the first of two counts.
-        let others = Dictionary(attributes.map { ($0.key.lowercased(), $0.value) }, uniquingKeysWith: { first, _ in first })
-        var drawn: [(String, String?)] = [
-            ("type", "file"), ("name", self.field.name),
-            ("class", [others["class"], "s3file"].compactMap(\.self).joined(separator: " ")),
-        ]
+    /// What the element is drawn with, unescaped; `nil` is an attribute without a value.
+    package var attributes: [(name: String, value: String?)] {
+        var drawn: [(name: String, value: String?)] = [("type", "file"), ("name", self.field.name), ("class", "s3file")]
         if !self.field.accept.isEmpty { drawn.append(("accept", self.field.acceptAttribute)) }
         if self.field.maximumCount > 1 { drawn.append(("multiple", nil)) }
         if self.field.required, self.kept.isEmpty { drawn.append(("required", nil)) }
@@ -61,7 +56,18 @@ public struct UploadInput: Sendable {
                 drawn.append(("data-s3f-resume", self.resumeScope))
             }
         }
-        let own = Set(drawn.map(\.0))
+        return drawn
+    }
+
+    /// The `<input>` alone, for a page that puts ``keptHTML(attributes:)`` elsewhere: a list may not stand inside a `<label>`.
+    public func elementHTML(attributes: [String: String] = [:]) -> String {
+        // Names of attributes are the same in any case, and the first of two counts.
+        let others = Dictionary(attributes.map { ($0.key.lowercased(), $0.value) }, uniquingKeysWith: { first, _ in first })
+        var drawn = self.attributes
+        if let index = drawn.firstIndex(where: { $0.name == "class" }), let others = others["class"] {
+            drawn[index].value = others + " s3file"
+        }
+        let own = Set(drawn.map(\.name))
         drawn += others.filter { !own.contains($0.key) && Self.isAttributeName($0.key) }.sorted { $0.key < $1.key }.map {
             ($0.key, $0.value)
         }

@@ -24,11 +24,14 @@ extension UploadQueue {
     }
 
     /// The newest uploads of one owner; those of one form in its order.
-    package func recent(owner: String, limit: Int) async throws -> [Upload] {
-        try await self.client.query(
+    ///
+    /// - Parameter fields: these alone; `nil` for all.
+    package func recent(owner: String, fields: [String]? = nil, limit: Int) async throws -> [Upload] {
+        let ofFields: SQL = fields.map { "and field = any(\($0))" } ?? ""
+        return try await self.client.query(
             """
             select \(unescaped: Self.uploadColumns) from s3file.upload_status
-             where owner = \(owner) order by created_at desc, id limit \(Int64(limit))
+             where owner = \(owner) \(fragment: ofFields) order by created_at desc, id limit \(Int64(limit))
             """
         ).map(Upload.init(row:))
     }

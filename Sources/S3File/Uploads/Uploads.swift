@@ -259,7 +259,12 @@ public final class Uploads: Service {
     ///
     /// - Parameter limit: at most this many; 1 to 1,000.
     public func recent(owner: String, limit: Int = 50) async throws -> [Upload] {
-        try await self.record.recent(owner: owner, limit: max(1, min(limit, 1_000)))
+        try await self.recent(owner: owner, fields: nil, limit: limit)
+    }
+
+    /// As ``recent(owner:limit:)``, of some fields alone.
+    package func recent(owner: String, fields: Set<String>?, limit: Int) async throws -> [Upload] {
+        try await self.record.recent(owner: owner, fields: fields?.sorted(), limit: max(1, min(limit, 1_000)))
     }
 
     /// What lets its holder read one upload's status.

@@ -9,12 +9,13 @@ enum Secrets {
     /// In the environment, by name.
     static let variables = [
         "DATABASE_URL", "S3FILE_LISTEN_URL", "S3FILE_SECRET", "S3FILE_DJANGO_SECRET", "AWS_SECRET_ACCESS_KEY",
-        "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN", "PGPASSWORD",
+        "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN", "PGPASSWORD", "S3FILE_API_KEYS",
     ]
 
     /// As the settings' file and flags have them.
     static let keys: [ConfigKey] = [
-        "database.url", "s3file.listenUrl", "s3file.secret", "s3file.djangoSecret", "aws.secretAccessKey", "aws.sessionToken",
+        "database.url", "s3file.listenUrl", "s3file.secret", "s3file.djangoSecret", "s3file.apiKeys", "aws.secretAccessKey",
+        "aws.sessionToken",
     ]
 
     private static let known = Mutex<Set<String>>([])

@@ -1,4 +1,4 @@
-import HTTPTypes
+package import HTTPTypes
 import NIOCore
 import S3File
 
@@ -62,7 +62,7 @@ extension FormBody {
 
 extension HTTPAnswer {
     /// JSON that no cache keeps: it holds what lets its reader upload. Times are RFC 3339.
-    static func json(_ value: some Encodable, status: HTTPResponse.Status = .ok) throws -> HTTPAnswer {
+    package static func json(_ value: some Encodable, status: HTTPResponse.Status = .ok) throws -> HTTPAnswer {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         encoder.dateEncodingStrategy = .iso8601

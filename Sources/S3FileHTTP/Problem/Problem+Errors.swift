@@ -1,8 +1,8 @@
 import HTTPTypes
-import S3File
+package import S3File
 
 extension Problem {
-    init(_ error: UploadError) {
+    package init(_ error: UploadError) {
         self.init(
             status: HTTPResponse.Status(code: error.status),
             code: error.code.rawValue,
@@ -19,7 +19,7 @@ extension Problem {
         }
     }
 
-    init(_ error: FormBodyError) {
+    package init(_ error: FormBodyError) {
         self.init(
             status: HTTPResponse.Status(code: error.status),
             code: error.code == .tooLarge ? "form_too_large" : "malformed_form",

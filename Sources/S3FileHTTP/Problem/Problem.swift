@@ -1,4 +1,4 @@
-import HTTPTypes
+package import HTTPTypes
 import NIOCore
 import NIOFoundationCompat
 import S3File
@@ -10,29 +10,56 @@ import S3File
 #endif
 
 /// What is wrong with a request: a page for people, problem details (RFC 9457) for programs.
-struct Problem: Error, Sendable {
+package struct Problem: Error, Sendable {
     /// One of several things that are wrong with a form.
-    struct Fault: Encodable, Sendable, Equatable {
+    package struct Fault: Encodable, Sendable, Equatable {
         var field: String?
         var filename: String?
         var code: String
         var detail: String
+
+        package init(field: String? = nil, filename: String? = nil, code: String, detail: String) {
+            self.field = field
+            self.filename = filename
+            self.code = code
+            self.detail = detail
+        }
     }
 
-    var status: HTTPResponse.Status
+    package var status: HTTPResponse.Status
     /// A short name of the kind of problem, for programs.
-    var code: String
+    package var code: String
     /// A sentence that says what to do.
-    var detail: String
+    package var detail: String
     var field: String?
     var filename: String?
-    var headers: HTTPFields = [:]
+    package var headers: HTTPFields = [:]
     /// All that is wrong with a form, the first as above; empty where it is no form.
-    var errors: [Fault] = []
+    package var errors: [Fault] = []
     /// This occurrence, as the log names it.
-    var instance: String?
+    package var instance: String?
     /// For the log.
-    var underlying: (any Error)?
+    package var underlying: (any Error)?
+
+    package init(
+        status: HTTPResponse.Status,
+        code: String,
+        detail: String,
+        field: String? = nil,
+        filename: String? = nil,
+        headers: HTTPFields = [:],
+        errors: [Fault] = [],
+        underlying: (any Error)? = nil
+    ) {
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.field = field
+        self.filename = filename
+        self.headers = headers
+        self.errors = errors
+        self.underlying = underlying
+    }
 
     /// By what the client accepts. A form that was posted to an app is answered so; the endpoints only speak JSON.
     ///
@@ -47,7 +74,7 @@ struct Problem: Error, Sendable {
     }
 
     /// `application/problem+json`, as RFC 9457 section 3 has it, with our code, field, file name and errors as extension members.
-    func details() -> HTTPAnswer {
+    package func details() -> HTTPAnswer {
         let members = Members(
             type: "urn:s3file:problem:\(self.code)",
             title: self.title,

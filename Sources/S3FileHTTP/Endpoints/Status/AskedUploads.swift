@@ -2,9 +2,9 @@ import HTTPTypes
 import S3File
 
 #if canImport(FoundationEssentials)
-    import FoundationEssentials
+    package import FoundationEssentials
 #else
-    import Foundation
+    package import Foundation
 #endif
 
 /// Which uploads a request asks for, each with its token when it brings one.
@@ -58,7 +58,7 @@ struct AskedUploads: Sendable {
 
 extension UUID {
     /// Its 36 characters and nothing else.
-    init?(canonical text: some StringProtocol) {
+    package init?(canonical text: some StringProtocol) {
         guard text.utf8.count == 36 else { return nil }
         self.init(uuidString: String(text))
     }
