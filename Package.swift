@@ -313,7 +313,9 @@ let package = Package(
         ),
         .testTarget(
             name: "S3FileCommandTests",
-            dependencies: ["Migrations", "Postgres", "S3", "S3FileCommand", "TestEnvironment", "S3File", logging, subprocess],
+            dependencies: [
+                "Migrations", "Postgres", "S3", "S3FileCommand", "TestEnvironment", "S3File", configuration, logging, subprocess,
+            ],
             swiftSettings: swiftSettings
         ),
         // One suite for all stores that bin/test starts.
@@ -369,5 +371,8 @@ if let tests = Context.environment["S3FILE_ONLY_TESTS"]?.split(separator: "|").m
         waiting += target.dependencies.compactMap { if case .byNameItem(let name, _) = $0 { name } else { nil } }
     }
     package.targets.removeAll { !needed.contains($0.name) }
-    package.products.removeAll()
+    // Snippets are built in any case, with the libraries that there are.
+    package.products.removeAll { product in
+        (product as? Product.Library).map { !$0.targets.allSatisfy(needed.contains) } ?? true
+    }
 }
