@@ -41,9 +41,8 @@ struct ServeCommand: AsyncParsableCommand {
             ("s3file.socket", self.socket ?? self.port.map { _ in "" }),
         ])
         let configuration = try S3FileConfiguration(reader: reader)
-        let problems = DeployCheck.settingsFindings(configuration)
-        if configuration.environment == .production, let first = problems.first { throw ConfigurationError(first.description) }
-        let logger = self.settings.logger
+        try SettingsCheck.refuseDevelopment(configuration)
+        let logger = try self.settings.logger(reader: reader)
         let service = try UploadService(
             uploads: try Uploads(configuration: configuration, logger: logger),
             configuration: try self.serviceConfiguration(reader, configuration),
