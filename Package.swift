@@ -334,7 +334,8 @@ let package = Package(
         .testTarget(
             name: "S3FileHummingbirdTests",
             dependencies: [
-                "S3FileHummingbird", "S3FileHTTP", "S3FileObservability", "S3FileTesting", "S3FileWorker", "S3File", "S3DevServer", "S3",
+                "S3FileHummingbird", "S3FileHTTP", "S3FileObservability", "S3FileTesting", "S3FileWorker", "S3File",
+                "S3DevServer", "S3",
                 "Postgres",
                 "TestEnvironment", asyncHTTPClient, coreMetrics, crypto, hummingbird, hummingbirdTesting, httpTypes, logging,
                 nioConcurrencyHelpers, nioCore,

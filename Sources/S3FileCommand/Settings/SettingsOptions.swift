@@ -26,7 +26,9 @@ struct SettingsOptions: ParsableArguments {
     @Option(help: "A JSON file of settings (S3FILE_CONFIG); s3file.json in this folder is read when it is there.")
     var config: String?
 
-    @Option(help: "How much is logged (S3FILE_LOG_LEVEL): info in worker and serve, error in commands that answer, unless it is set.")
+    @Option(
+        help: "How much is logged (S3FILE_LOG_LEVEL): info in worker and serve, error in commands that answer, unless it is set."
+    )
     var logLevel: LogLevel?
 
     @Option(help: "text or json, an object a line (S3FILE_LOG_FORMAT); text unless it is set.")
