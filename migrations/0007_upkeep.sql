@@ -187,7 +187,8 @@ create function s3file.stuck_jobs(after uuid, at_most integer, due_for interval,
 returns table (upload_id uuid, reason text, attempt smallint, queue text, since timestamptz, worker bigint)
 language sql stable security definer
 set search_path = pg_catalog, s3file, pg_temp
-set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off set enable_sort = off set jit = off
+set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off set enable_material = off
+set jit = off
 as $$
     with page as materialized (
         select j.* from s3file.job j where j.upload_id > coalesce(stuck_jobs.after, '00000000-0000-0000-0000-000000000000')

@@ -9,7 +9,9 @@ struct S3FileCommand: AsyncParsableCommand {
         abstract: "Large file uploads: the browser sends bytes to S3, Postgres keeps the record, workers do the rest.",
         version: S3FileVersion.current,
         subcommands: [
-            DevCommand.self, MigrateCommand.self, WorkerCommand.self, StatusCommand.self, SweepCommand.self, CheckCommand.self,
+            DevCommand.self, MigrateCommand.self, WorkerCommand.self, StatusCommand.self, SweepCommand.self,
+            ReconcileCommand.self,
+            CheckCommand.self,
         ]
     )
 

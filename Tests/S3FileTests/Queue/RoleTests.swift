@@ -76,7 +76,36 @@ import Testing
                 try await queue.noteTmpDeleted(left)
                 let expired = try await queue.expire(tmpBucket: "media", objects: [("tmp/s3file/f/old", 1, "\"e\"")])
                 #expect(expired == ["tmp/s3file/f/old"])
-                #expect(try await queue.takeTurn("sweep", every: .seconds(60)))
+                #expect(try await queue.expirable(tmpBucket: "media", keys: ["tmp/s3file/f/older"]) == ["tmp/s3file/f/older"])
+                let pass = try #require(
+                    try await queue.beginSweep(bucket: "media", prefix: "tmp/s3file/", holder: "test", every: .seconds(60))
+                )
+                #expect(try await queue.keep(pass, after: "tmp/s3file/f/old", listed: 1))
+                try await queue.end(pass, done: true)
+                #expect(try await queue.sweepState(bucket: "media", prefix: "tmp/s3file/")?.listed == 1)
+                _ = try await queue.now()
+                let stored = try await queue.compared(bucket: "media", from: "", after: "", limit: 10)
+                #expect(stored.count == 4)
+                #expect(try await queue.compared(tmpBucket: "media", from: "tmp/", after: "", limit: 10).count == 5)
+                #expect(try await queue.comparedAgain(stored.map(\.id), bucket: "media", keys: ["docs/none"]).count == 4)
+                #expect(try await queue.otherBuckets(than: "media") == [])
+                #expect(try await queue.stuckJobs(after: nil, limit: 10, due: .zero, silent: .zero, dead: .zero).next != nil)
+                let ended = try #require(stored.first { $0.state == .stored })
+                #expect(try await !queue.takeUp(ended))
+                #expect(try await queue.storeAgain(ended))
+                #expect(try await !queue.forgetStored(ended))
+                #expect(
+                    try await queue.buryCopy(
+                        of: .version7(),
+                        attempt: nil,
+                        bucket: "media",
+                        key: "docs/orphan",
+                        size: 1,
+                        etag: "e"
+                    )
+                )
+                #expect(try await !queue.mendJobs([ended.id]))
+                #expect(try await queue.takeTurn("reap", every: .seconds(60)))
                 _ = try await queue.prune(storedFor: .zero, unstoredFor: .zero, after: nil, limit: 10)
                 _ = try await queue.pruneEvents(olderThan: .zero, limit: 10)
                 try await queue.unregister(worker: worker)
@@ -122,6 +151,11 @@ import Testing
         ("s3file_web", "select s3file.set_queue('x')"), ("s3file_web", "select etag from s3file.upload"),
         ("s3file_web", "insert into s3file.job (upload_id) values (gen_random_uuid())"),
         ("s3file_web", "select s3file.queue_again(gen_random_uuid(), now())"),
+        ("s3file_web", "select s3file.bury_copy(gen_random_uuid(), null, 'media', 'a', 1, 'e')"),
+        ("s3file_web", "select s3file.store_again(gen_random_uuid(), 1::smallint)"), ("s3file_web", "select * from s3file.sweep"),
+        ("s3file_web", "select * from s3file.compared_by_key('media', '', '', 1)"),
+        ("s3file_worker", "select * from s3file.compared"),
+        ("s3file_worker", "update s3file.sweep set token = 0"),
         ("s3file_worker", "update s3file.upload set state = 2"), ("s3file_worker", "delete from s3file.job"),
         ("s3file_worker", "select s3file.cancel(gen_random_uuid())"),
         ("s3file_worker", "select s3file.enqueue('media', 'tmp/x/y', 'e', 1, 'a')"),
