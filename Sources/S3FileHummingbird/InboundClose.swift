@@ -1,3 +1,4 @@
+import HTTPTypes
 import Hummingbird
 
 /// Ends what a request began when its client has gone.
@@ -7,13 +8,17 @@ import Hummingbird
 struct InboundClose: Sendable {
     /// Nil when the end cannot be noticed.
     private let body: RequestBody?
-    /// Whether the client is to be told that the connection is closed. Only HTTP/1 has a header for it, and only its clients send that header.
-    /// <https://www.rfc-editor.org/rfc/rfc9113#section-8.2.2>
+    /// Whether the client is to be told that the connection is closed. Only HTTP/1 has a header for it; with it an answer by HTTP/2 is
+    /// malformed. The framework does not say which of them a request came by, so it is told by what HTTP/2 forbids: this header, and
+    /// capitals in any header's name.
+    /// <https://www.rfc-editor.org/rfc/rfc9113#section-8.2>
     let mayBeTold: Bool
 
     init(of request: Request) {
         self.body = Self.isAsItCame(request.body) ? request.body : nil
-        self.mayBeTold = request.headers[.connection] != nil
+        self.mayBeTold = request.headers.contains { field in
+            field.name == .connection || field.name.rawName.utf8.contains { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) }
+        }
     }
 
     func cancelling<Value: Sendable>(_ operation: @escaping @Sendable () async throws -> Value) async throws -> Value {

@@ -25,6 +25,7 @@ package final class StatusFeed: Sendable {
         var machine = StatusFeedState()
         var parked: [WatcherID: CheckedContinuation<Void, Never>] = [:]
         var looks = 0
+        var isRunning = false
     }
 
     private let backend: any UploadBackend
@@ -62,6 +63,9 @@ package final class StatusFeed: Sendable {
     /// How many wait.
     package var count: Int { self.shell.withLockedValue { $0.machine.count } }
 
+    /// How many of them are asleep.
+    var parkedCount: Int { self.shell.withLockedValue { $0.parked.count } }
+
     /// The newest event known; nil while nobody waits.
     package var newestEvent: Int64? { self.shell.withLockedValue { $0.machine.position?.last } }
 
@@ -78,6 +82,11 @@ package final class StatusFeed: Sendable {
         while !Task.isCancelled, !Task.isShuttingDownGracefully {
             let collected = self.shell.withLockedValue { $0.machine.collect(id, until: until, now: .now) }
             if let collected { return collected }
+            // There is nobody to look, nor to say when the time is over: an app whose services do not run, as in a test of its own.
+            guard self.shell.withLockedValue({ $0.isRunning }) else {
+                try? await Task.sleep(until: min(until, .now + Self.tickInterval), clock: .continuous)
+                continue
+            }
             await withTaskCancellationOrGracefulShutdownHandler {
                 await withCheckedContinuation { continuation in
                     let goOn = self.shell.withLockedValue { shell in
@@ -110,6 +119,7 @@ package final class StatusFeed: Sendable {
 
     /// Until graceful shutdown or cancellation; then all who wait are told that it is over.
     package func run() async {
+        self.shell.withLockedValue { $0.isRunning = true }
         await withGracefulShutdownHandler {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await self.keepLooking() }

@@ -11,8 +11,10 @@ package struct UploadEvent: Sendable, Equatable {
 }
 
 extension UploadQueue {
-    /// How far back a replay reads, in events of a batch of uploads each.
+    /// How far back a replay reads, in events of a batch of uploads each, and how many changes of uploads there may be in these.
     package static let longestReplay: Int64 = 5_000
+    package static let largestReplay = 20_000
+    /// Of those that are asked for.
     package static let mostReplayed = 1_000
 
     /// The newest ids of all, some of them at least.
@@ -38,15 +40,20 @@ extension UploadQueue {
         ).map { (try $0["event_id", Int64.self], try $0["uploads", [UUID].self]) }
     }
 
-    /// How these uploads stood one after the other, since an event; nothing when that is too long ago.
+    /// How these uploads stood one after the other, since an event; nothing when that is too long ago, or too much happened since.
     package func events(of ids: [UUID], after event: Int64) async throws -> [UploadEvent] {
         // The number came from a client.
         guard !ids.isEmpty, event <= Int64.max - Self.longestReplay else { return [] }
         return try await self.client.query(
             """
-            select event_id, at, upload_id, status, attempt from s3file.upload_event
-             where event_id > \(event) and upload_id = any(\(ids))
-               and \(event + Self.longestReplay) >= (select event_id from s3file.upload_event order by event_id desc limit 1)
+            select event_id, at, upload_id, status, attempt
+              from (select *, count(*) over () as changes
+                      from (select event_id, at, upload_id, status, attempt from s3file.upload_event
+                             where event_id > \(event)
+                               and \(event + Self.longestReplay)
+                                   >= (select event_id from s3file.upload_event order by event_id desc limit 1)
+                             order by event_id limit \(Int64(Self.largestReplay + 1))) since) counted
+             where upload_id = any(\(ids)) and changes <= \(Int64(Self.largestReplay))
              order by event_id limit \(Int64(Self.mostReplayed))
             """,
             timeout: .after(.seconds(5))

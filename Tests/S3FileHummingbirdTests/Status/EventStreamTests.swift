@@ -102,12 +102,82 @@ import Testing
         }
     }
 
-    @Test func `silence is broken by comments, and a stream ends after its time, to be opened anew`() async throws {
+    @Test func `who may read nothing makes the server read nothing, and a replay is of what may be read`() async throws {
+        try await withSite { site async throws in
+            let worker = try await site.worker()
+            let uploads = try await site.enqueue(2)
+            try await site.settle(try await site.claim(worker), worker: worker)
+            try await withEventClient { client in
+                let app = site.statusApp(authorise: { _, _, upload in upload.id == uploads[0].id })
+                try await app.test(.live) { test async throws in
+                    let port = try #require(test.port)
+                    let both = "/s3file/events?" + uploads.map { "upload=\($0.id)" }.joined(separator: "&")
+                    var reader = try await client.events(port, both, lastEventID: "1~q0.q0")
+                    let told = try await reader.restOfStatuses()
+                    #expect(Set(told.map { $0.json["id"] as? String }) == [uploads[0].id.uuidString.lowercased()])
+                    #expect(told.map(\.status) == ["stored 1"] || told.map(\.status) == ["moving 1", "stored 1"])
+                }
+                // Where events cannot be read, only who has a right is told that.
+                _ = try await site.database.query("alter view s3file.upload_event rename to hidden")
+                try await site.statusApp().test(.live) { test async throws in
+                    let port = try #require(test.port)
+                    for last in [nil, "1~q0"] {
+                        let stranger = "/s3file/events?upload=\(uploads[0].id.uuidString.lowercased()).x"
+                        #expect(try await client.events(port, stranger, lastEventID: last).response.status == .notFound)
+                        let own = site.eventsPath([uploads[0]])
+                        #expect(try await client.events(port, own, lastEventID: last).response.status == .serviceUnavailable)
+                    }
+                }
+            }
+        }
+    }
+
+    @Test func `what a stream began with is not kept for as long as it is sent`() async throws {
+        try await withSite { site async throws in
+            let uploads = try await site.enqueue(3)
+            let stream = StatusStream(
+                uploads: site.uploads,
+                pace: .init(),
+                start: .init(
+                    order: uploads.map(\.id),
+                    known: uploads,
+                    replay: StatusReplay(order: uploads.map(\.id), uploads: uploads, events: [], last: nil),
+                    last: LastEventID(position: 0, told: uploads.map { _ in nil }),
+                    position: 0,
+                    watch: try #require(site.uploads.feed.watch(uploads))
+                )
+            )
+            do {
+                var pieces = stream.makeAsyncIterator()
+                let first = try #require(try await pieces.next())
+                #expect(String(buffer: first).hasSuffix("event: beat\ndata: 2\n\n"))
+                #expect(stream.start.withLockedValue { $0 == nil } && site.uploads.feed.count == 1)
+            }
+            // Whoever sends it has it still.
+            #expect(site.uploads.feed.count == 0)
+            var again = stream.makeAsyncIterator()
+            #expect(try await again.next() == nil)
+        }
+    }
+
+    @Test func `who sends a header as HTTP/1 has it is told that the connection ends with the stream`() async throws {
+        try await self.withServer { site, port, client in
+            let uploads = try await site.enqueue()
+            try await site.uploads.cancel(uploads.map(\.id))
+            for (name, told) in [("User-Agent", "close"), ("user-agent", nil)] {
+                let (response, _) = try await client.get(port, site.eventsPath(uploads), [(name, "test")])
+                #expect(response.headers.first(name: "Connection") == told, "\(name)")
+            }
+        }
+    }
+
+    @Test func `silence is broken by beats, and a stream ends after its time, to be opened anew`() async throws {
         try await self.withServer(pace: .init(heartbeat: .milliseconds(300), life: .seconds(3))) { site, port, client in
             let uploads = try await site.enqueue()
             var reader = try await client.events(port, site.eventsPath(uploads))
             let events = try await reader.rest()
-            #expect(events.count(where: \.isComment) >= 2)
+            #expect(events.count { $0.name == "beat" && $0.data == "1" } >= 3)
+            #expect(events.first { $0.name == "beat" } == events.drop { $0.name != "status" }.dropFirst().first)
             #expect((500...4_000).contains(events.last?.retry ?? 0))
             #expect(reader.response.headers.first(name: "Connection") == "close")
             let again = try await client.events(port, site.eventsPath(uploads), lastEventID: events.last { $0.id != nil }?.id)

@@ -24,6 +24,7 @@ import Testing
         on url: String,
         listenURL: String?,
         maximum: Int = 1_000,
+        runs: Bool = true,
         _ body: (StatusFeed) async throws -> R
     ) async throws -> R {
         let configuration = try S3FileConfiguration(
@@ -38,7 +39,7 @@ import Testing
         let feed = StatusFeed(backend: connections, maximum: maximum, logger: .quiet)
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await connections.run() }
-            group.addTask { await feed.run() }
+            if runs { group.addTask { await feed.run() } }
             defer { group.cancelAll() }
             return try await body(feed)
         }
@@ -154,11 +155,26 @@ import Testing
             let watches = try await self.withFeed(on: url, listenURL: nil) { feed in
                 let watches = try (0..<2).map { _ in try #require(feed.watch([upload])) }
                 let waiting = Task { await watches[0].news(until: .now + .seconds(60)) }
+                try await eventually("it waits") { feed.parkedCount == 1 }
                 waiting.cancel()
                 #expect(await waiting.value == .ended)
+                #expect(feed.parkedCount == 0)
                 return watches
             }
             #expect(await watches[1].news(until: .now + .seconds(60)) == .ended)
+        }
+    }
+
+    @Test func `a wait ends at its time also where the feed does not run`() async throws {
+        try await withMigratedDatabase { client, url in
+            let upload = try await UploadQueue(client: client).enqueue([.example()])[0]
+            try await self.withFeed(on: url, listenURL: nil, runs: false) { feed in
+                let watch = try #require(feed.watch([upload]))
+                let began = ContinuousClock.now
+                #expect(await watch.news(until: began + .milliseconds(600)) == .nothing)
+                #expect((.milliseconds(600)..<(.seconds(5))).contains(ContinuousClock.now - began))
+                #expect(feed.looks == 0)
+            }
         }
     }
 
@@ -246,6 +262,26 @@ import Testing
             )
             #expect(try await queue.events(of: [id], after: 0) == [])
             #expect(try await queue.events(of: [id], after: .max) == [])
+        }
+    }
+
+    @Test func `a replay reads no more than so many changes of uploads, however few the events are`() async throws {
+        try await withQueue { queue, worker in
+            let id = try await queue.enqueue([.example()])[0].id
+            _ = try await queue.claim(worker: worker, room: 1)
+            func note(_ events: Int, of uploads: Int) async throws {
+                _ = try await queue.client.query(
+                    """
+                    insert into s3file.event (upload_ids, states, attempts)
+                    select array_agg(gen_random_uuid()), array_agg(1::smallint), array_agg(1::smallint)
+                      from generate_series(1, \(Int64(events))) e, generate_series(1, \(Int64(uploads))) group by e
+                    """
+                )
+            }
+            try await note(19, of: 1_000)
+            #expect(try await queue.events(of: [id], after: 0).map(\.status) == [.moving])
+            try await note(1, of: 1_000)
+            #expect(try await queue.events(of: [id], after: 0) == [])
         }
     }
 }

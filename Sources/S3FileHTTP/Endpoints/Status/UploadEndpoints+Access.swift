@@ -20,6 +20,19 @@ extension UploadEndpoints {
     ///
     /// A valid token opens its upload; for the rest the app's authoriser is asked, when there is one.
     func readable(_ asked: AskedUploads, _ request: EndpointRequest) async throws -> [Upload] {
+        try await self.readable(try self.opened(asked, request), request)
+    }
+
+    /// An upload that may be seen, or of which that is the authoriser's to say.
+    struct Opened: Sendable {
+        var id: UUID
+        var hasToken: Bool
+    }
+
+    /// What of it may be read at all, before anything is: empty when there is no right to any.
+    ///
+    /// - Throws: ``Problem`` when tokens are missing, and the app has no authoriser.
+    func opened(_ asked: AskedUploads, _ request: EndpointRequest) throws(Problem) -> [Opened] {
         guard request.authorise != nil || asked.entries.allSatisfy({ $0.token != nil }) else {
             throw Problem(
                 status: .unauthorized,
@@ -29,15 +42,17 @@ extension UploadEndpoints {
                 headers: [.wwwAuthenticate: "Bearer"]
             )
         }
-        let opened = asked.entries.map { entry in
-            (id: entry.id, hasToken: entry.token.map { self.uploads.isValid(statusToken: $0, for: entry.id) } ?? false)
-        }
-        let wanted = opened.filter { $0.hasToken || request.authorise != nil }.map { $0.id }
-        let known = try await self.reading { try await self.uploads.uploads(wanted) }
+        return asked.entries.map { entry in
+            Opened(id: entry.id, hasToken: entry.token.map { self.uploads.isValid(statusToken: $0, for: entry.id) } ?? false)
+        }.filter { $0.hasToken || request.authorise != nil }
+    }
+
+    func readable(_ opened: [Opened], _ request: EndpointRequest) async throws -> [Upload] {
+        let known = try await self.reading { try await self.uploads.uploads(opened.map(\.id)) }
         var readable: [Upload] = []
-        for (id, hasToken) in opened {
-            guard let upload = known[id] else { continue }
-            if hasToken {
+        for entry in opened {
+            guard let upload = known[entry.id] else { continue }
+            if entry.hasToken {
                 readable.append(upload)
             } else if let authorise = request.authorise, try await authorise(upload) {
                 readable.append(upload)

@@ -20,27 +20,37 @@ extension UploadEndpoints {
         let header = HTTPField.Name("Last-Event-ID").flatMap { request.headers[$0] }
         let last = (header ?? request.queryValue("lastEventId")).flatMap { LastEventID($0, count: order.count) }
 
-        // Before the uploads are read: what they replay came before what is read then.
+        // Before anything is read for it: what may be read. Tokens say it by themselves; the authoriser has to see the uploads.
+        var opened = try self.opened(asked, request)
+        if opened.contains(where: { !$0.hasToken }) {
+            opened = try await self.readable(opened, request).map { Opened(id: $0.id, hasToken: true) }
+        }
+        guard !opened.isEmpty else { throw Self.unknownUpload }
+
+        // Before the uploads are read: what is replayed came before what is read then.
+        let ids = opened.map(\.id)
         let (events, newest) = try await self.reading {
             guard let last, last.position > 0 else { return ([UploadEvent](), try await self.uploads.newestEvent()) }
-            return (try await self.uploads.events(of: order, after: last.position), try await self.uploads.newestEvent())
+            return (try await self.uploads.events(of: ids, after: last.position), try await self.uploads.newestEvent())
         }
-        let uploads = try await self.readable(asked, request)
+        let uploads = try await self.readable(opened, request)
         guard !uploads.isEmpty else { throw Self.unknownUpload }
 
-        let start = StatusReplay(order: order, uploads: uploads, events: events, last: last)
-        if start.isEmpty, uploads.allSatisfy(\.status.isFinal) {
+        let replay = StatusReplay(order: order, uploads: uploads, events: events, last: last)
+        if replay.isEmpty, uploads.allSatisfy(\.status.isFinal) {
             return HTTPAnswer(status: .noContent, headers: [.cacheControl: "no-cache, no-transform"])
         }
         let stream = StatusStream(
             uploads: self.uploads,
-            order: order,
-            known: uploads,
-            start: start,
-            last: last ?? LastEventID(position: 0, told: order.map { _ in nil }),
-            position: newest ?? 0,
-            watch: uploads.allSatisfy(\.status.isFinal) ? nil : try self.watch(uploads),
-            pace: self.pace
+            pace: self.pace,
+            start: StatusStream.Start(
+                order: order,
+                known: uploads,
+                replay: replay,
+                last: last ?? LastEventID(position: 0, told: order.map { _ in nil }),
+                position: newest ?? 0,
+                watch: uploads.allSatisfy(\.status.isFinal) ? nil : try self.watch(uploads)
+            )
         )
         // Proxies neither keep it nor squeeze it; nginx sends it on as it comes.
         var headers: HTTPFields = [
