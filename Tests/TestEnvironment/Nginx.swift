@@ -5,10 +5,12 @@ package enum Nginx {
     /// - Parameters:
     ///   - port: Of the server behind it, on 127.0.0.1.
     ///   - settings: What stands in its `location` besides.
+    ///   - server: What stands in its `server` besides.
     ///   - body: Is given the port of the proxy.
     package static func with<R: Sendable>(
         toPort port: Int,
         settings: String = "",
+        server: String = "",
         _ body: @Sendable (Int) async throws -> R
     ) async throws -> R {
         try await ServerUser.withFolder { folder in
@@ -29,6 +31,7 @@ package enum Nginx {
                     scgi_temp_path \(folder)/scgi;
                     server {
                         listen 127.0.0.1:\(own);
+                        \(server)
                         location / {
                             proxy_pass http://127.0.0.1:\(port);
                             proxy_buffering on;

@@ -24,95 +24,142 @@ const WORDS = {
 
 const STEPS = ['uploaded', 'queued', 'moving', 'stored']
 const FINAL = /^(stored|failed|cancelled|expired|unknown)$/
-// Milliseconds in which the first event must come, or something between here and the server holds events back.
-const PATIENCE = 4000
-// What the server answers in one request.
-const MOST = 100
+// Of one request, so that its address is one that proxies take.
+const MOST = 50
+// Milliseconds by which an event may be late, or something between here and the server holds events back.
+const PATIENCE = 5000
+// Milliseconds for which a link is taken for good: it works for an hour.
+const FRESH = 2_400_000
 
 // The address below which the uploads are → its page's elements and connection.
 const channels = new Map()
 let kit, announce, alarm
 
+// Begins anew when the element is another upload's.
 export const watch = (element, tools) => {
   if (!kit) start(tools)
-  const { origin, pathname, searchParams } = new URL(element.getAttribute('src'), document.baseURI)
+  element.forget?.()
+  // It may have come and gone since.
+  if (!element.isConnected) return
+  const src = element.getAttribute('src')
+  if (element.source !== src) {
+    element.source = src
+    element.parts = null
+    delete element.dataset.state
+  }
+  const { origin, pathname, searchParams } = new URL(src, document.baseURI)
   const [, path, id] = /^(.*)\/uploads\/([^/]+)$/.exec(pathname) ?? []
   if (!id) return draw(element, { status: 'unknown' })
   const root = origin + path
   const token = searchParams.get('token')
   let channel = channels.get(root)
-  if (!channel) channels.set(root, (channel = { root, elements: new Map() }))
-  channel.elements.set(element, { id: id.toLowerCase(), upload: token ? `${id}.${token}` : id })
+  if (!channel) channels.set(root, (channel = { root, elements: new Map(), most: MOST }))
+  channel.elements.set(element, { id: id.toLowerCase(), upload: token ? `${id}.${token}` : id, asked: 0 })
   element.forget = () => {
     channel.elements.delete(element)
     if (!unfinished(channel).length) close(channel)
   }
-  connect(channel)
+  if (!isFinal(element)) connect(channel)
 }
 
 const isFinal = ({ dataset }) => FINAL.test(dataset.state)
 
 const unfinished = ({ elements }) => [...elements].filter(([element]) => !isFinal(element))
 
-const asked = (channel) => unfinished(channel).slice(0, MOST)
-
-const query = (channel) => new URLSearchParams(asked(channel).map(([, { upload }]) => ['upload', upload]))
+const query = (group) => new URLSearchParams(group.map(([, { upload }]) => ['upload', upload]))
 
 const close = (channel) => {
   channel.source?.close()
-  channel.polling?.abort()
+  channel.following?.abort()
   clearTimeout(channel.timer)
-  channel.source = channel.polling = null
+  channel.source = channel.following = null
 }
 
 // Elements come one after the other: they are asked for together. A page that nobody sees asks for nothing.
 const connect = (channel) => {
   close(channel)
-  if (document.hidden) return
-  channel.timer = setTimeout(() => (channel.isBuffered ? poll(channel) : listen(channel)), 20)
+  if (!document.hidden) channel.timer = setTimeout(follow, 20, channel)
 }
 
-const listen = (channel) => {
-  channel.asked = asked(channel)
-  if (!channel.asked.length) return
-  const source = (channel.source = new EventSource(`${channel.root}/events?${query(channel)}`))
+// By one connection: a stream that tells of all that are left, or questions. When there are more than one question has room for, they are
+// asked for in turn.
+const follow = async (channel) => {
+  const { signal } = (channel.following = new AbortController())
+  let tag
+  let pause = 1000
+  while (!signal.aborted) {
+    const open = unfinished(channel)
+    if (!open.length) return
+    const isAll = open.length <= channel.most
+    if (isAll && !channel.isBuffered) return listen(channel, open)
+    const group = open.sort(([, one], [, other]) => one.asked - other.asked).slice(0, channel.most)
+    // About all it waits at the server until there is something new.
+    const response = await ask(channel, group, isAll && tag, signal)
+    if (signal.aborted) return
+    tag = response?.headers.get('ETag')
+    pause = tag ? 1000 : Math.min(5000, pause * 1.5)
+    // At first each is to say something soon.
+    if (!tag || unfinished(channel).every(([, { asked }]) => asked)) await new Promise((resolve) => setTimeout(resolve, pause))
+  }
+}
+
+const listen = (channel, group) => {
+  const source = (channel.source = new EventSource(`${channel.root}/events?${query(group)}`))
   const giveUp = () => {
     close(channel)
     channel.isBuffered = true
-    poll(channel)
+    follow(channel)
   }
-  channel.timer = setTimeout(giveUp, PATIENCE)
-  source.addEventListener('status', ({ data }) => {
+  let seconds = 0
+  const wait = (seconds) => {
     clearTimeout(channel.timer)
+    channel.timer = setTimeout(giveUp, 1000 * seconds + PATIENCE)
+  }
+  wait(0)
+  source.addEventListener('status', ({ data }) => {
+    wait(seconds)
     take(channel, [JSON.parse(data)])
-    // The next hundred.
-    if (channel.asked.every(([element]) => isFinal(element))) connect(channel)
   })
-  source.onerror = () => source.readyState === EventSource.CLOSED && giveUp()
+  // All there is to tell was told. It says for how long there may be silence now.
+  source.addEventListener('beat', ({ data }) => {
+    wait((seconds = +data))
+    hide(channel, group.filter(([element]) => !element.parts))
+  })
+  // Otherwise it tries again by itself.
+  source.onerror = () => (source.readyState === EventSource.CLOSED ? giveUp() : wait(60))
 }
 
-// Each question waits at the server until there is something new.
-const poll = async (channel) => {
-  const polling = (channel.polling = new AbortController())
-  let tag = ''
-  let pause = 1000
-  while (unfinished(channel).length && !polling.signal.aborted) {
-    const elements = asked(channel)
-    const url = `${channel.root}/uploads?${query(channel)}${tag && '&wait=20'}`
-    const headers = tag ? { 'If-None-Match': tag } : {}
-    const response = await fetch(url, { headers, cache: 'no-store', signal: polling.signal }).catch(() => null)
-    if (polling.signal.aborted) return
-    const isRefused = response && response.status >= 400 && response.status < 500 && response.status !== 429
-    const answer = response?.ok && (await response.json().catch(() => null))
-    if (isRefused) for (const [element] of elements) draw(element, { status: 'unknown' })
-    if (answer) {
-      tag = response.headers.get('ETag') ?? ''
-      const known = answer.uploads.map(({ id }) => id)
-      for (const [element, { id }] of elements) if (!known.includes(id)) draw(element, { status: 'unknown' })
-      take(channel, answer.uploads)
-    }
-    pause = answer || response?.status === 304 ? 1000 : Math.min(5000, pause * 1.5)
-    await new Promise((resolve) => setTimeout(resolve, pause))
+// One question, about some.
+const ask = async (channel, group, tag, signal) => {
+  const url = `${channel.root}/uploads?${query(group)}${tag ? '&wait=20' : ''}`
+  const headers = tag ? { 'If-None-Match': tag } : {}
+  for (const [, entry] of group) entry.asked = performance.now()
+  const response = await fetch(url, { headers, cache: 'no-store', signal }).catch(() => null)
+  const { status } = response ?? {}
+  const answer = response?.ok && (await response.json().catch(() => null))
+  if (answer) {
+    const known = answer.uploads.map(({ id }) => id)
+    take(channel, answer.uploads)
+    hide(channel, group.filter(([, { id }]) => !known.includes(id)))
+  } else if (/^4(14|31)$/.test(status)) {
+    // A proxy takes less.
+    channel.most = Math.ceil(group.length / 2)
+  } else if (/^4(?!08|25|29)/.test(status)) hide(channel, group)
+  return response
+}
+
+// There is nothing to show.
+const hide = (channel, group) => {
+  for (const [element] of group) draw(element, { status: 'unknown' })
+  take(channel, [])
+}
+
+// Of a page that is open for long, the links are drawn anew.
+const refresh = async () => {
+  for (const channel of channels.values()) {
+    const isOld = ([{ dataset, told }]) => dataset.state === 'stored' && Date.now() - told > FRESH
+    const old = [...channel.elements].filter(isOld)
+    while (old.length && !document.hidden) await ask(channel, old.splice(0, channel.most))
   }
 }
 
@@ -162,7 +209,8 @@ const draw = (element, upload) => {
   const { status, progress } = upload
   const before = element.dataset.state
   element.dataset.state = status
-  if (status === 'unknown') return element.append(make('p', 's3file-state', text('unknown')))
+  element.told = Date.now()
+  if (status === 'unknown' && !element.parts) return element.replaceChildren(make('p', 's3file-state', text('unknown')))
   const { name, steps, bar, state } = (element.parts ??= parts(element, upload))
   const index = STEPS.indexOf(status)
   steps.hidden = index < 0
@@ -173,13 +221,14 @@ const draw = (element, upload) => {
   const sentence = words(upload)
   state.textContent = sentence
   set(bar, 'aria-valuetext', sentence)
-  if (upload.url && !name.firstElementChild) link(element, upload, name)
+  if (upload.url) link(element, upload, name)
   if (before === status) return
   tell(upload, sentence)
   element.dispatchEvent(new CustomEvent('s3file:status', { bubbles: true, detail: upload }))
 }
 
 const link = (element, { url, filename, contentType, size }, name) => {
+  if (name.firstElementChild) return (name.firstElementChild.href = url)
   name.replaceChildren(Object.assign(kit.make('a', 's3file-link', filename), { href: url, rel: 'noreferrer' }))
   if (!/^image\/(png|jpeg|gif|webp|avif)$/.test(contentType) || size > 5e6) return
   element.prepend(Object.assign(new Image(48, 48), { className: 's3file-preview', alt: '', src: url }))
@@ -203,5 +252,9 @@ const start = (tools) => {
   document.body.append(status, alert)
   announce = kit.speaker(status)
   alarm = (message) => (alert.textContent = message)
-  document.addEventListener('visibilitychange', () => channels.forEach((channel) => (document.hidden ? close(channel) : connect(channel))))
+  setInterval(refresh, 60_000)
+  document.addEventListener('visibilitychange', () => {
+    channels.forEach(connect)
+    refresh()
+  })
 }
