@@ -195,10 +195,11 @@ let package = Package(
         // The web side without a framework: forms, endpoints, the browser's script. An adapter for another framework is thin.
         .target(
             name: "S3FileHTTP",
-            dependencies: ["S3", "S3File", crypto, httpTypes, logging, nioCore, nioFoundationCompat],
+            dependencies: ["S3", "S3File", crypto, httpTypes, logging, nioConcurrencyHelpers, nioCore, nioFoundationCompat],
             resources: [
                 "script/texts.js", "script/rows.js", "script/files.js", "script/upload.js", "script/form.js", "s3file-retry.js",
-                "s3file-options.js", "s3file-multipart.js", "s3file-status.js", "s3file.css",
+                "s3file-options.js", "s3file-multipart.js", "s3file-status.js", "style/palette.css", "style/files.css",
+                "style/progress.css", "style/journey.css", "style/refusal.css", "style/preferences.css",
             ].map { .embedInCode("Resources/\($0)") },
             swiftSettings: swiftSettings
         ),
