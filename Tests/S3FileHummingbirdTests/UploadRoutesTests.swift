@@ -144,6 +144,14 @@ struct UploadRoutesTests {
                 #expect(!line.hasPrefix("//") && !line.hasPrefix(" "))
                 #expect(line.count { $0 == "`" } % 2 == 0, "a string over several lines would lose its indentation: \(line)")
             }
+            // A release's scripts go together: one may be kept for ever at its own address, and at another's not at all.
+            let version = try #require(script.firstMatch(of: /\.js\?v=([0-9a-f]{16})\$\{/)).output.1
+            for path in scripts {
+                let own = try await self.get(client, "/s3file/\(path)?v=\(version)")
+                #expect(own.headers[.cacheControl] == "public, max-age=31536000, immutable" && own.status == .ok)
+                let other = try await self.get(client, "/s3file/\(path)?v=0123456789abcdef")
+                #expect(other.headers[.cacheControl] == "no-cache" && other.text == own.text)
+            }
             // What stands in strings and patterns stays as it is.
             for text in ["'Trying again in {time}'", "split(/[\\s,]+/)", "`${code} ${message}`"] {
                 #expect(script.contains(text))
