@@ -58,6 +58,21 @@ struct VerificationTests {
         }
     }
 
+    @Test func `of several inputs of one name each brings its files, however few the field may have`() async throws {
+        try await withSite { site async throws in
+            // As a page with rows draws one for each, of which most stay empty.
+            var rows: [TestSite.Drawn] = []
+            for _ in 0..<20 { rows.append(try await site.draw(TestSite.documents)) }
+            let last = try #require(rows.last)
+            try await site.put(last.folder + "/x")
+            try await site.app().test(.router) { client async throws in
+                let fields = rows.dropLast().flatMap { $0.post([]) } + last.post([(last.folder + "/x", "x.txt")])
+                #expect(try await client.post(fields).status == .ok)
+            }
+            #expect(try await site.uploads.recent(owner: "ada").map(\.filename) == ["x.txt"])
+        }
+    }
+
     @Test func `an object of somebody else at the wished key gives the upload a name of its own`() async throws {
         try await withSite { site async throws in
             try await site.put("documents/cv.tar.gz")

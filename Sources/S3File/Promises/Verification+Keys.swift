@@ -18,14 +18,18 @@ extension Verification {
         return posted
     }
 
+    /// Of one field's inputs in a form. Each costs a signature to check.
+    private static let mostTickets = 256
+
     private func checkKeys(of posted: PostedField, subject: String?, now: Date) throws(UploadError) {
         // An input that nobody touched says nothing, however old its ticket is.
         guard !posted.files.isEmpty else { return }
         var tickets: [Ticket] = []
         var signatures: [String] = []
         var refusal: UploadError?
-        // A page that was reloaded in the middle of an upload in parts brings the ticket of before, too, which may have ended.
-        for token in posted.tickets.prefix(posted.field.maximumCount + 1) {
+        // One of each input of this name, touched or not; and of a page that was reloaded in the middle of an upload in parts also the one
+        // of before, which may have ended.
+        for token in posted.tickets.prefix(Self.mostTickets) {
             if self.django != nil, !token.contains(".") {
                 signatures.append(token)
                 continue
