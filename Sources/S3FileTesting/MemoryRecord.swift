@@ -35,10 +35,11 @@ final class MemoryRecord: UploadRecord {
         placement: QueuePlacement
     ) async throws -> [Upload] {
         try self.rows.withLock { rows in
-            // All or none.
+            // All or none, and all at one moment.
             var changed = rows
+            let now = Date()
             let uploads = try promises.map {
-                try Self.enqueue($0, isHeld: hold != nil, maxAttempts: Int(placement.maxAttempts), in: &changed)
+                try Self.enqueue($0, isHeld: hold != nil, maxAttempts: Int(placement.maxAttempts), at: now, in: &changed)
             }
             rows = changed
             return uploads
@@ -49,6 +50,7 @@ final class MemoryRecord: UploadRecord {
         _ promise: UploadPromise,
         isHeld: Bool,
         maxAttempts: Int,
+        at now: Date,
         in rows: inout [UUID: Row]
     ) throws -> Upload {
         let known = rows.values.first { $0.promise.tmpBucket == promise.tmpBucket && $0.promise.tmpKey == promise.tmpKey }
@@ -56,7 +58,7 @@ final class MemoryRecord: UploadRecord {
             let taken = Set(rows.values.compactMap { $0.upload.bucket == promise.bucket ? $0.upload.key : nil })
             var key = promise.requestedKey
             while taken.contains(key) { key = Filename.alternative(toKey: promise.requestedKey) }
-            let upload = Upload(enqueued: promise, key: key, maxAttempts: maxAttempts)
+            let upload = Upload(enqueued: promise, key: key, maxAttempts: maxAttempts, at: now)
             rows[upload.id] = Row(upload: upload, promise: promise, isHeld: isHeld, number: rows.count)
             return upload
         }
@@ -84,7 +86,7 @@ final class MemoryRecord: UploadRecord {
     func release(_ ids: [UUID]) async throws {
         self.change(ids) { row in
             row.isHeld = false
-            if row.upload.status == .cancelled, row.wasHeld { row.upload.status = .queued }
+            if row.upload.status == .cancelled, row.wasHeld { (row.upload.status, row.upload.error) = (.queued, nil) }
         }
     }
 
@@ -92,6 +94,7 @@ final class MemoryRecord: UploadRecord {
         self.change(ids) { row in
             guard row.isHeld, row.upload.status == .queued else { return }
             (row.isHeld, row.wasHeld, row.upload.status) = (false, true, .cancelled)
+            row.upload.error = Upload.Failure(code: "form_refused", message: "The form was not accepted.", retryable: true)
         }
     }
 
@@ -99,6 +102,7 @@ final class MemoryRecord: UploadRecord {
         self.change(ids) { row in
             guard !row.upload.status.isFinal else { return }
             (row.isHeld, row.wasHeld, row.upload.status) = (false, false, .cancelled)
+            row.upload.error = nil
         }
     }
 
@@ -142,7 +146,11 @@ final class MemoryRecord: UploadRecord {
 
     func recent(owner: String, limit: Int) async throws -> [Upload] {
         self.rows.withLock { rows in
-            rows.values.filter { $0.upload.owner == owner }.sorted { $0.number > $1.number }.prefix(limit).map(\.upload)
+            // The newest form's first, and those of one form in its order, which is that of their ids.
+            let own = rows.values.map(\.upload).filter { $0.owner == owner }
+            return Array(
+                own.sorted { ($1.createdAt, $0.id.uuidString) < ($0.createdAt, $1.id.uuidString) }.prefix(limit)
+            )
         }
     }
 

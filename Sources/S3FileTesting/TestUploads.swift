@@ -15,7 +15,8 @@ import ServiceLifecycle
 ///
 /// ```swift
 /// let test = try TestUploads()
-/// let app = Application(router: try makeRouter(uploads: test.uploads))
+/// var app = Application(router: try makeRouter(uploads: test.uploads))
+/// app.addServices(test.uploads)
 /// try await app.test(.router) { client in
 ///     let page = try await client.execute(uri: "/report", method: .get)
 ///     var form = TestForm(page: String(buffer: page.body))
@@ -103,7 +104,8 @@ public struct TestUploads: Sendable {
     /// Gives a queued upload up, as a worker would.
     @discardableResult
     public func fail(_ id: UUID, code: String, message: String, retryable: Bool = false) throws -> Upload {
-        try self.backend.memoryRecord.settle(
+        _ = try self.backend.memoryRecord.claim(id)
+        return try self.backend.memoryRecord.settle(
             id,
             as: .failed,
             error: Upload.Failure(code: code, message: message, retryable: retryable)

@@ -73,9 +73,45 @@ struct TestUploadsTests {
             try await self.test.upload("q3.pdf", self.pdf, contentType: "application/pdf", to: "report", of: &form)
             #expect(try await self.post(form, client).status == .unprocessableContent)
             #expect(self.test.all.map(\.status) == [.cancelled])
+            #expect(self.test.all.first?.error?.code == "form_refused")
             form.set("title", "Third quarter")
             #expect(try await self.post(form, client).status == .ok)
             #expect(self.test.all.map(\.status) == [.queued])
+            #expect(self.test.all.first?.error == nil)
+        }
+    }
+
+    @Test func `the newest forms come first, and the files of one in its order, as in production`() async throws {
+        for (number, names) in [["b.pdf", "a.pdf"], ["c.pdf"]].enumerated() {
+            var form = TestForm()
+            form.add(try await self.test.uploads.input(ReportApp.report, subject: "ada"))
+            form.set("title", "form \(number)")
+            for name in names {
+                try await self.test.upload(name, self.pdf, contentType: "application/pdf", to: "report", of: &form)
+            }
+            let body = try FormBody.parse(form.body, contentType: form.headers[.contentType] ?? "")
+            let promises = try await self.test.uploads.verify(body, fields: [ReportApp.report], subject: "ada")
+            try await self.test.uploads.enqueue(promises["report"] ?? [])
+        }
+        let recent = try await self.test.uploads.recent(owner: "ada")
+        #expect(recent.map(\.filename) == ["c.pdf", "b.pdf", "a.pdf"])
+        #expect(Set(recent.map(\.createdAt)).count == 2)
+    }
+
+    @Test func `a wait for news ends also when the app's services do not run`() async throws {
+        let app = Application(router: ReportApp.router(uploads: self.test.uploads))
+        var form = TestForm()
+        form.add(try await self.test.uploads.input(ReportApp.report, subject: "ada"))
+        form.set("title", "x")
+        try await self.test.upload("a.pdf", self.pdf, contentType: "application/pdf", to: "report", of: &form)
+        let posted = form
+        try await app.test(.router) { client async throws in
+            #expect(try await self.post(posted, client).status == .ok)
+            let id = try #require(self.test.all.first?.id)
+            let path = UploadPaths.standard.status(of: id, in: self.test.uploads)
+            let tag = try #require(try await client.execute(uri: path, method: .get).headers[.eTag])
+            let waited = try await client.execute(uri: path + "&wait=1", method: .get, headers: [.ifNoneMatch: tag])
+            #expect(waited.status == .notModified)
         }
     }
 
@@ -101,7 +137,8 @@ struct TestUploadsTests {
             #expect(try await self.post(form, client).status == .ok)
             let id = try #require(self.test.all.first?.id)
             try self.test.fail(id, code: "AccessDenied", message: "The bucket is closed.")
-            #expect(try await self.test.uploads.upload(id)?.error?.code == "AccessDenied")
+            let failed = try #require(try await self.test.uploads.upload(id))
+            #expect(failed.error?.code == "AccessDenied" && failed.attempt == 1)
             await #expect(throws: TestUploadsError.self) { try await self.test.store(id) }
             #expect(try await self.test.uploads.retry([id]) == 1)
             #expect(try await self.test.store(id).status == .stored)
