@@ -96,6 +96,36 @@ extension PageTests {
             }
         }
 
+        @Test("while a form waits for its files nothing keeps a screen reader from hearing how far they are")
+        func notBusy() async throws {
+            try await GalleryPage.shared { page, folder in
+                try await page.browser.limitUpload(bytesPerSecond: 500_000)
+                try await page.choose([try SampleFile.sparse("film.mp4", in: folder, size: 3_000_000)], in: "documents")
+                try await page.submit()
+                #expect(try await page.browser.element("form").attribute("data-s3f-busy") == "true")
+                let silenced =
+                    "return String(document.querySelectorAll('[aria-busy] [role=status], [aria-busy] [role=alert]').length)"
+                #expect(try await page.browser.run(silenced) == "0")
+                try await page.browser.limitUpload(bytesPerSecond: nil)
+                _ = try await page.stored(1)
+            }
+        }
+
+        @Test("who prefers less motion sees none")
+        func reducedMotion() async throws {
+            try await GalleryPage.shared { page, folder in
+                try await page.setFaults("latency=5s operation=PostObject")
+                try await page.choose([try SampleFile("notes.txt", in: folder, text: "slow").url], in: "documents")
+                let motion =
+                    "const { animationName } = getComputedStyle(document.querySelector('progress:indeterminate')); return animationName"
+                _ = try await page.browser.element("progress:indeterminate")
+                #expect(try await page.browser.run(motion) == "s3file-going")
+                try await page.browser.prefer(["prefers-reduced-motion": "reduce"])
+                #expect(try await page.browser.run(motion) == "none")
+                try await page.setFaults("")
+            }
+        }
+
         @Test("a progress bar has its file's name and says how far it is; what it cannot know it does not claim")
         func progressBar() async throws {
             try await GalleryPage.shared { page, folder in

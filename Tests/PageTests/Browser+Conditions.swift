@@ -13,9 +13,20 @@ extension Browser {
         try await self.setNetwork(isOffline: isOffline, bytesPerSecond: isOffline ? 1 : 100_000_000)
     }
 
-    private func setNetwork(isOffline: Bool, bytesPerSecond: Int) async throws {
+    /// How long each request takes at least.
+    func setLatency(milliseconds: Int) async throws {
+        try await self.setNetwork(isOffline: false, bytesPerSecond: 100_000_000, latency: milliseconds)
+    }
+
+    /// Addresses, with `*` for anything, that cannot be reached.
+    func block(_ urls: [String]) async throws {
+        try await self.command("Network.enable")
+        try await self.command("Network.setBlockedURLs", ["urls": urls])
+    }
+
+    private func setNetwork(isOffline: Bool, bytesPerSecond: Int, latency: Int = 0) async throws {
         let network: [String: Any] = [
-            "offline": isOffline, "latency": 0, "download_throughput": 100_000_000, "upload_throughput": bytesPerSecond,
+            "offline": isOffline, "latency": latency, "download_throughput": 100_000_000, "upload_throughput": bytesPerSecond,
         ]
         _ = try await Self.call(.POST, self.session + "/chromium/network_conditions", ["network_conditions": network])
     }
@@ -46,9 +57,15 @@ extension Browser {
     func forget() async throws {
         try await self.limitUpload(bytesPerSecond: nil)
         try await self.prefer([:])
+        try await self.block([])
         _ = try await Self.call(.DELETE, self.session + "/cookie")
         try await self.run("localStorage.clear()")
         _ = try await self.complaints()
+    }
+
+    /// As the same browser with somebody else at it, who was never here.
+    func forgetVisitor() async throws {
+        _ = try await Self.call(.DELETE, self.session + "/cookie")
     }
 
     func reload() async throws {

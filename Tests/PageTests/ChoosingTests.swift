@@ -13,7 +13,7 @@ extension PageTests {
                 try await page.choose([try SampleFile.sparse("film.mp4", in: folder, size: 2_000_000)], in: "documents")
                 _ = try await page.row(in: "uploading")
                 try await page.submit()
-                #expect(try await page.browser.element("form").attribute("aria-busy") == "true")
+                #expect(try await page.browser.element("form").attribute("data-s3f-busy") == "true")
                 #expect(try await page.browser.element("form button[type=submit]").isEnabled)
                 try await page.browser.limitUpload(bytesPerSecond: nil)
                 #expect(try await page.stored(1).map(\.name) == ["film.mp4"])
@@ -90,7 +90,7 @@ extension PageTests {
                 try await page.browser.element(".s3file-cancel-all").click()
                 #expect(try await page.rows().isEmpty)
                 #expect(try await page.browser.focus == "documents")
-                #expect(try await page.browser.element("form").attribute("aria-busy") == nil)
+                #expect(try await page.browser.element("form").attribute("data-s3f-busy") == nil)
                 #expect(
                     try await page.browser.run("return String(document.querySelector('.s3file-cancel-all').hidden)") == "true"
                 )
@@ -100,6 +100,40 @@ extension PageTests {
                 try await page.choose([try SampleFile("notes.txt", in: folder, text: "after").url], in: "documents")
                 try await page.submit()
                 #expect(try await page.stored(1).map(\.name) == ["notes.txt"])
+            }
+        }
+
+        @Test(
+            "to cancel all keeps the form from being sent with what was uploaded before; to cancel one sends it with the others"
+        )
+        func cancelWithUploaded() async throws {
+            try await GalleryPage.shared { page, folder in
+                try await page.choose([try SampleFile("there.txt", in: folder, text: "there").url], in: "documents")
+                _ = try await page.row(in: "uploaded")
+                func sendWithTwoMore() async throws {
+                    try await page.browser.limitUpload(bytesPerSecond: 200_000)
+                    try await page.choose(
+                        try ["a.bin", "b.bin"].map { try SampleFile.sparse($0, in: folder, size: 4_000_000) },
+                        in: "documents"
+                    )
+                    try await eventually("both are moving") {
+                        try await page.rows().map(\.state) == ["uploaded", "uploading", "uploading"]
+                    }
+                    try await page.submit()
+                    #expect(try await page.browser.element("form").attribute("data-s3f-busy") == "true")
+                }
+                try await sendWithTwoMore()
+                try await page.browser.element(".s3file-cancel-all").click()
+                #expect(try await page.rows().map(\.state) == ["uploaded"])
+                #expect(try await page.browser.element("form").attribute("data-s3f-busy") == nil)
+                #expect(try await page.browser.url.hasSuffix("/"))
+
+                try await sendWithTwoMore()
+                try await page.browser.element("button[aria-label='Cancel a.bin']").click()
+                #expect(try await page.rows().map(\.state) == ["uploaded", "uploading"])
+                try await page.browser.element("button[aria-label='Cancel b.bin']").click()
+                try await page.browser.limitUpload(bytesPerSecond: nil)
+                #expect(try await page.stored(1).map(\.name) == ["there.txt"])
             }
         }
 
@@ -134,6 +168,54 @@ extension PageTests {
             }
         }
 
+        @Test("an input that the page adds later takes what is dropped and pasted, before anything was chosen in it")
+        func dropLater() async throws {
+            try await GalleryPage.shared { page, _ in
+                // A page without such a field at first.
+                try await page.browser.run(
+                    """
+                    const place = document.querySelector('#documents').parentElement
+                    window.later = place.querySelector('#documents').cloneNode()
+                    sessionStorage.later = later.outerHTML
+                    """
+                )
+                try await page.browser.open(page.installation.address + "/uploads")
+                try await page.browser.run(
+                    "document.querySelector('main').innerHTML = '<form method=\"post\">' + sessionStorage.later + '</form>'"
+                )
+                try await eventually("it takes what is dropped") {
+                    try await page.browser.run(
+                        """
+                        const dataTransfer = new DataTransfer()
+                        dataTransfer.items.add(new File(['dropped'], 'dropped.txt'))
+                        const event = (type) => new DragEvent(type, { bubbles: true, cancelable: true, dataTransfer })
+                        const input = document.querySelector('#documents')
+                        for (const type of ['dragover', 'drop']) input.dispatchEvent(event(type))
+                        return String(input.files.length)
+                        """
+                    ) == "1"
+                }
+                _ = try await page.row(in: "uploaded")
+            }
+        }
+
+        @Test("an input that goes while it uploads sends nothing any more, and the form does not wait for it")
+        func removedInput() async throws {
+            try await GalleryPage.shared { page, folder in
+                try await page.listen()
+                try await page.browser.limitUpload(bytesPerSecond: 200_000)
+                try await page.choose([try SampleFile.sparse("film.mp4", in: folder, size: 4_000_000)], in: "documents")
+                try await page.choose([try SampleFile.picture("holiday.png", in: folder).url], in: "avatar")
+                _ = try await page.row(in: "uploading")
+                try await page.submit()
+                try await eventually("the small one is there") { try await page.rows().contains { $0.state == "uploaded" } }
+                try await page.browser.run("document.querySelector('#documents').remove()")
+                // At a speed at which the film would take twenty seconds.
+                #expect(try await page.stored(1, within: .seconds(15)).map(\.name) == ["holiday.png"])
+                try await page.browser.limitUpload(bytesPerSecond: nil)
+            }
+        }
+
         @Test("a picture from the clipboard is pasted into the form, and a text into a text field as ever")
         func paste() async throws {
             try await GalleryPage.shared { page, _ in
@@ -151,6 +233,17 @@ extension PageTests {
                 _ = try await page.row(in: "uploaded")
                 try await page.browser.run("document.querySelector('main').append(document.createElement('textarea'))")
                 #expect(try await paste(into: "textarea") == "false")
+                // An editor of rich texts, and one that has taken the picture by itself.
+                try await page.browser.run(
+                    """
+                    document.querySelector('main').insertAdjacentHTML('beforeend',
+                        '<div contenteditable><p id="rich">text</p></div><div id="taker" tabindex="0"></div>')
+                    document.querySelector('#taker').addEventListener('paste', (event) => event.preventDefault())
+                    """
+                )
+                #expect(try await paste(into: "#rich") == "false")
+                #expect(try await paste(into: "#taker") == "true")
+                #expect(try await page.rows().count == 1)
                 try await page.submit()
                 #expect(try await page.stored(1).map(\.name) == ["image.png"])
             }

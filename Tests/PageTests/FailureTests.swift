@@ -29,7 +29,7 @@ extension PageTests {
                 try await page.submit()
                 #expect(try await page.row(in: "error").contains("Needs attention: The file storage is busy."))
                 #expect(try await page.spoken().alert == "notes.txt: The file storage is busy. Try again in a moment.")
-                #expect(try await page.browser.element("form").attribute("aria-busy") == nil)
+                #expect(try await page.browser.element("form").attribute("data-s3f-busy") == nil)
                 try await page.browser.element(".s3file-summary").click()
                 let facts = try await page.browser.element(".s3file-facts").text
                 #expect(facts.contains("ServiceUnavailable · 503") && facts.contains("request "))

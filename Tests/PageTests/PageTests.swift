@@ -56,7 +56,7 @@ struct PageTests {
         try await GalleryPage.with { page, folder in
             let large = try SampleFile.sparse("large.png", in: folder, size: 20_000_001)
             try await page.choose([large], in: "avatar")
-            #expect(try await page.row(in: "error").contains("Too large: 20 MB, the limit is 20 MB."))
+            #expect(try await page.row(in: "error").contains("Too large: 20.000001 MB, the limit is 20 MB."))
             try await page.submit()
             #expect(try await page.browser.url.hasSuffix("/"))
             let file = try SampleFile.picture("small.png", in: folder)
@@ -113,7 +113,7 @@ struct PageTests {
             let text = try await page.row(in: "error", within: .seconds(60))
             #expect(text.contains("The connection to the file storage failed. Check your network and try again."))
             #expect(try await page.browser.element("form button[type=submit]").isEnabled)
-            #expect(try await page.browser.element("form").attribute("aria-busy") == nil)
+            #expect(try await page.browser.element("form").attribute("data-s3f-busy") == nil)
 
             let directory = folder.path + "/storage"
             _ = try await Program.with(

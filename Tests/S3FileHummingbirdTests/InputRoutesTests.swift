@@ -93,6 +93,8 @@ import Testing
                 #expect(fields["key"] == read.folder + "/${filename}")
                 #expect(read.field == "documents" && read.subject == Ticket.digest(ofSubject: "ada"))
                 #expect((43_100...43_200).contains(read.expiresAt.timeIntervalSinceNow))
+                let end = try #require(try (renewed.json["ticketExpiresAt"] as? String).map { try Date($0, strategy: .iso8601) })
+                #expect(abs(end.timeIntervalSince(read.expiresAt)) < 1)
 
                 let live = try self.ticket(site, expiresIn: 60)
                 let same = try await self.post(client, "inputs", [("ticket", live)])
@@ -116,6 +118,7 @@ import Testing
         try await withSite { site async throws in
             let input = try await site.uploads.input(TestSite.documents, subject: "ada")
             #expect((3_590...3_600).contains(input.expiresAt.timeIntervalSinceNow))
+            #expect((43_190...43_200).contains(input.ticketExpiresAt.timeIntervalSinceNow))
         }
     }
 

@@ -14,10 +14,14 @@ public struct UploadInput: Sendable {
     public let expiresAt: Date
     /// The signed ticket.
     public let ticket: String
+    /// When the ticket ends; the script exchanges it then, and uploads again what it had uploaded under it.
+    public let ticketExpiresAt: Date
     /// The files that an earlier post of the form brought, and that need not be uploaded again.
     public let kept: [KeptFile]
     /// Names the list of ``kept`` files for those who cannot see where it stands.
     public var keptLabel = "Files already uploaded"
+    /// Tells uploads in parts that can go on from those of other fields, and of other users of the same browser.
+    let resumeScope: String
     /// Where the script asks for more; `nil` when it has nothing to ask with.
     let paths: UploadPaths?
 
@@ -50,9 +54,11 @@ public struct UploadInput: Sendable {
         drawn.append(("data-s3f-expires", Timestamp.iso8601(self.expiresAt)))
         if let paths {
             drawn.append(("data-s3f-inputs", paths.inputs))
+            drawn.append(("data-s3f-ends", Timestamp.iso8601(self.ticketExpiresAt)))
             if let resumable = self.field.resumable {
                 drawn.append(("data-s3f-multipart", paths.multipart))
                 drawn.append(("data-s3f-multipart-above", String(resumable.threshold.bytes)))
+                drawn.append(("data-s3f-resume", self.resumeScope))
             }
         }
         let own = Set(drawn.map(\.0))

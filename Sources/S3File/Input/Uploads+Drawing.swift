@@ -11,6 +11,7 @@ package struct SignedForm: Sendable {
     package var expiresAt: Date
     /// The signed ticket.
     package var ticket: String
+    package var ticketExpiresAt: Date
 }
 
 extension Uploads {
@@ -43,6 +44,7 @@ extension Uploads {
             fields: form.fields,
             expiresAt: form.expiresAt,
             ticket: form.ticket,
+            ticketExpiresAt: form.ticketExpiresAt,
             kept: try kept.filter { $0.field == field.name }.map { promise in
                 KeptFile(
                     filename: promise.filename,
@@ -57,6 +59,7 @@ extension Uploads {
                     ).signed(with: self.keys)
                 )
             },
+            resumeScope: ticket.resumeScope,
             paths: self.paths
         )
     }
@@ -83,7 +86,9 @@ extension Uploads {
             fields: form.fields,
             expiresAt: form.expiresAt,
             ticket: form.ticket,
+            ticketExpiresAt: form.ticketExpiresAt,
             kept: [],
+            resumeScope: ticket.resumeScope,
             paths: nil
         )
     }
@@ -187,7 +192,7 @@ extension Uploads {
         let post = try await self.storage.presignedPost(policy, now: now)
         // The key is a template for the browser to fill in; the policy admits what begins with the folder.
         let fields = [(name: "key", value: ticket.folder + "/${filename}")] + post.fields.filter { $0.name != "key" }
-        return SignedForm(url: post.url, fields: fields, expiresAt: end, ticket: token)
+        return SignedForm(url: post.url, fields: fields, expiresAt: end, ticket: token, ticketExpiresAt: ticket.expiresAt)
     }
 
     /// The origin that browsers send bytes to, for a page's `connect-src`.
@@ -195,6 +200,13 @@ extension Uploads {
     /// - Throws: an error when the endpoint's URL cannot be used.
     public func uploadOrigin() throws -> String {
         try self.storage.publicOrigin(bucket: self.configuration.tmpBucket)
+    }
+
+    /// The origin that stored files are read from, for a page's `img-src`: `<s3file-status>` shows small pictures.
+    ///
+    /// - Throws: an error when the endpoint's URL cannot be used.
+    public func storedOrigin() throws -> String {
+        try self.storage.publicOrigin(bucket: self.configuration.bucket)
     }
 }
 

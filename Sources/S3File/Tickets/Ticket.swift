@@ -59,6 +59,12 @@ package struct Ticket: Sendable, Equatable {
         return Base64URL.encode(Data(SHA256.hash(data: Data("s3file subject\0\(subject)".utf8)).prefix(16)))
     }
 
+    /// The same for every ticket of the same rules and subject, and says nothing of them.
+    package var resumeScope: String {
+        let text = ["s3file resume", self.field, self.uploadTo, self.accept.joined(separator: ","), self.subject]
+        return Base64URL.encode(Data(SHA256.hash(data: Data(text.joined(separator: "\0").utf8)).prefix(12)))
+    }
+
     /// - Throws: ``ConfigurationError`` when what the field declares does not fit into 1 KiB, or is less than nothing.
     package func signed(with keys: SigningKeys) throws -> String {
         let message = Self.version + "." + Base64URL.encode(try self.payload())

@@ -18,7 +18,8 @@ extension UploadEndpoints {
                 url: form.url,
                 fields: Dictionary(form.fields.map { ($0.name, $0.value) }) { first, _ in first },
                 ticket: form.ticket,
-                expiresAt: form.expiresAt
+                expiresAt: form.expiresAt,
+                ticketExpiresAt: form.ticketExpiresAt
             )
         )
     }
@@ -28,6 +29,7 @@ extension UploadEndpoints {
         var fields: [String: String]
         var ticket: String
         var expiresAt: Date
+        var ticketExpiresAt: Date
     }
 }
 

@@ -6,9 +6,10 @@ const PARALLEL = 4
 const ADDRESSES = 20
 const PREFIX = 's3file:'
 
-// What is kept over a reload: {upload, key, partSize, ticket}, by what tells the file from others.
-const nameOf = ({ file, picker }) =>
-  PREFIX + JSON.stringify([picker.input.name, file.name, file.size, file.lastModified])
+// What is kept over a reload: {upload, key, partSize, ticket, ends}, by what tells the file from others, and this field and person from others
+// who use this browser.
+const nameOf = ({ file, picker: { input } }) =>
+  PREFIX + JSON.stringify([input.dataset.s3fResume, input.name, file.name, file.size, file.lastModified])
 
 const recall = (entry) => {
   try {
@@ -45,17 +46,18 @@ const refusal = ({ status, responseXML }) => {
 
 const begin = async (entry, url, signal) => {
   const { file, picker } = entry
-  const ticket = picker.input.dataset.s3fSignature
+  const { s3fSignature: ticket, s3fEnds } = picker.input.dataset
   const started = await ask(url, 'POST', { ticket, size: file.size, type: file.type || 'application/octet-stream' }, signal)
-  const plan = { ...started, ticket }
+  const plan = { ...started, ticket, ends: s3fEnds && Date.parse(s3fEnds) }
   remember(entry, plan)
   return { plan, done: [] }
 }
 
-// The upload that was begun before, if the server still knows it.
+// The upload that was begun before, if the server still knows it and a form can still bring it.
 const resume = async (entry, url, signal) => {
   const plan = recall(entry)
   if (!plan) return null
+  if (plan.ends < Date.now()) return discard(entry, url)
   try {
     const { parts } = await ask(`${url}?${new URLSearchParams({ upload: plan.upload })}`, 'GET', null, signal)
     return { plan, done: parts }
@@ -81,6 +83,8 @@ export const upload = async (entry, kit) => {
   try {
     const { plan, done } = (await resume(entry, url, stop.signal)) ?? (await begin(entry, url, stop.signal))
     const { partSize } = plan
+    entry.ticket = plan.ticket
+    entry.ends = plan.ends
     const lengthOf = (number) => Math.min(partSize, file.size - (number - 1) * partSize)
     const count = Math.max(1, Math.ceil(file.size / partSize))
     const missing = Array.from({ length: count }, (_, index) => index + 1).filter((number) => !done.includes(number))
@@ -108,7 +112,7 @@ export const upload = async (entry, kit) => {
       const from = (number - 1) * partSize
       const onprogress = (event) => {
         loaded.set(number, Math.min(event.loaded, lengthOf(number)))
-        kit.advance(entry, [...loaded.values()].reduce((sum, bytes) => sum + bytes, 0), event)
+        kit.advance?.(entry, [...loaded.values()].reduce((sum, bytes) => sum + bytes, 0), event)
       }
       const request = await kit
         .send(part, 'PUT', address, file.slice(from, from + lengthOf(number)), onprogress)
@@ -125,7 +129,6 @@ export const upload = async (entry, kit) => {
     await Promise.all(Array.from({ length: PARALLEL }, lane))
     const { key } = await ask(`${url}/complete`, 'POST', { upload: plan.upload }, stop.signal)
     remember(entry)
-    entry.ticket = plan.ticket
     return key
   } catch (failure) {
     stop.abort()
@@ -134,7 +137,7 @@ export const upload = async (entry, kit) => {
   }
 }
 
-// Cancelled: what has arrived is of no use to anybody. It need not be waited for.
+// What has arrived is of no use to anybody. It need not be waited for.
 const discard = (entry, url) => {
   const plan = recall(entry)
   remember(entry)

@@ -86,10 +86,10 @@ const onDrag = (event) => {
 
 // Where a text can be pasted, that is what is meant.
 const onPaste = (event) => {
-  const { target, clipboardData } = event
-  const isText = target.matches?.('textarea, [contenteditable], input:not([type=file])')
+  const { target, clipboardData, defaultPrevented } = event
+  const isTaken = defaultPrevented || target.isContentEditable || target.closest?.('textarea, input:not([type=file])')
   const input = inputAt(target) ?? document.querySelector(DROP)
-  if (!isText && take(input, clipboardData.items)) event.preventDefault()
+  if (!isTaken && take(input, clipboardData.items)) event.preventDefault()
 }
 
 const start = (tools) => {

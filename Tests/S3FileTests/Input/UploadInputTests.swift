@@ -16,7 +16,9 @@ import Testing
             fields: [("key", "tmp/s3file/f/${filename}"), ("policy", "cG9saWN5")],
             expiresAt: Date(timeIntervalSince1970: 1_700_000_000),
             ticket: "v1.a.b",
+            ticketExpiresAt: Date(timeIntervalSince1970: 1_700_040_000),
             kept: kept,
+            resumeScope: "c0ffee",
             paths: paths
         )
     }
@@ -39,7 +41,8 @@ import Testing
             #" data-s3f-signature="v1.a.b" data-s3f-max-size="50000000000" data-s3f-max-count="3" data-s3f-required"#,
             #" data-s3f-options="immediate drop""#, #" data-s3f-inputs="/s3file/inputs""#,
             #" data-s3f-expires="2023-11-14T22:13:20.000Z""#,
-            #" data-s3f-multipart="/s3file/multipart" data-s3f-multipart-above="100000000""#,
+            #" data-s3f-ends="2023-11-15T09:20:00.000Z""#,
+            #" data-s3f-multipart="/s3file/multipart" data-s3f-multipart-above="100000000" data-s3f-resume="c0ffee""#,
         ] {
             #expect(html.contains(part), "\(part) in \(html)")
         }

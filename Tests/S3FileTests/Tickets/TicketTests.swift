@@ -31,6 +31,16 @@ import Testing
         #expect(token.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-_.".contains($0)) })
     }
 
+    @Test func `what goes on after a reload is of the same field, rules and user, whatever the page`() {
+        var other = self.ticket
+        (other.folder, other.issuedAt, other.expiresAt) = ("tmp/s3file/x", Self.now.addingTimeInterval(60), .distantFuture)
+        #expect(other.resumeScope == self.ticket.resumeScope && self.ticket.resumeScope.utf8.count == 16)
+        other.subject = Ticket.digest(ofSubject: "user-43")
+        var another = self.ticket
+        another.uploadTo = "avatars/"
+        #expect(Set([self.ticket, other, another].map(\.resumeScope)).count == 3)
+    }
+
     /// A token with these bytes, signed as ours are.
     private func token(_ payload: [UInt8]) -> String {
         let message = "v2." + Base64URL.encode(payload)

@@ -12,9 +12,20 @@ const refusal = ({ file, picker: { input } }, count) => {
   const fits = (part) =>
     part[0] === '.' ? file.name.toLowerCase().endsWith(part) : part.endsWith('/*') ? type.startsWith(part.slice(0, -1)) : type === part
   if (types && !types.split(/[\s,]+/).some(fits)) return ['Type', text('wrongType', { types })]
-  if (file.size > s3fMaxSize) return ['EntityTooLarge', text('tooLarge', { size: size(file.size), limit: size(s3fMaxSize) })]
+  if (file.size > s3fMaxSize) {
+    // So exactly that one can see the difference.
+    let digits = 1
+    while (digits < 15 && size(file.size, digits) === size(s3fMaxSize, digits)) digits++
+    return ['EntityTooLarge', text('tooLarge', { size: size(file.size, digits), limit: size(s3fMaxSize, digits) })]
+  }
   if (count > s3fMaxCount) return ['Count', text('tooMany', { count, limit: s3fMaxCount })]
   return []
+}
+
+const drop = (entry) => {
+  entry.gone = true
+  entry.abort?.()
+  entry.row.remove()
 }
 
 // Brings the rows in line with the files the input holds.
@@ -23,12 +34,7 @@ const sync = (input) => {
   const { list, entries } = picker
   const files = [...input.files]
   picker.entries = files.map((file) => entries.find((entry) => entry.file === file) ?? newEntry(picker, file))
-  for (const entry of entries) {
-    if (picker.entries.includes(entry)) continue
-    entry.gone = true
-    entry.abort?.()
-    entry.row.remove()
-  }
+  for (const entry of entries) if (!picker.entries.includes(entry)) drop(entry)
   const kept = keptOf(input)
   if (input.dataset.s3fOptions || kept[0]) load('options').then((module) => module.keep(picker, kept, kit))
   let count = kept.filter((box) => box.checked && input.multiple).length
@@ -63,19 +69,21 @@ const remove = (entry) => {
   say(input, text('removed', { name: file.name }))
 }
 
-const offerToCancel = (form) => {
-  const { all } = stateOf(form)
-  const moving = entriesOf(form).filter(isMoving)
-  const isNeeded = moving.length > 1
-  if (isNeeded && all.hidden) moving.at(-1).picker.list.after(all)
-  // It stays while it has the focus.
-  all.hidden = !isNeeded && document.activeElement !== all
-}
-
 const onChange = ({ target: input }) => {
   if (!input.matches(PICKER)) return
   const { s3fOptions } = input.dataset
   if (s3fOptions && input.multiple) kit.add?.(input)
   sync(input)
   if (/immediate/.test(s3fOptions) || (input.form && stateOf(input.form).busy)) begin(pickerOf(input).entries)
+}
+
+// Inputs come and go. One that has gone sends nothing any more, and its form does not wait for it.
+const onMutation = () => {
+  for (const input of document.querySelectorAll(PICKER)) if (!pickers.has(input)) sync(input)
+  for (const { gone, picker, form } of [...moving, ...queue]) {
+    if (gone || picker.input.isConnected) continue
+    picker.entries.forEach(drop)
+    picker.entries = []
+    if (form) settle(form)
+  }
 }

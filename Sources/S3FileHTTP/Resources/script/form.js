@@ -5,13 +5,13 @@
 const settle = (form) => {
   const state = stateOf(form)
   const entries = entriesOf(form)
-  offerToCancel(form)
+  kit.offer?.(form)
   if (!state.hasBegun || entries.some(isMoving)) return
   const count = entries.filter(({ state }) => state !== 'uploaded').length
   const sendable = state.busy && entries.length && !count
-  if (entries.length) state.say(count ? text('failed', { count, total: entries.length }) : text(sendable ? 'sending' : 'done'))
+  if (entries.length) state.say(count ? text('missed', { count, total: entries.length }) : text(sendable ? 'sending' : 'done'))
   state.busy = state.hasBegun = false
-  set(form, 'aria-busy')
+  set(form, 'data-s3f-busy')
   // When every file was cancelled, nobody wants the form sent.
   if (!sendable || !form.isConnected) return
   HTMLFormElement.prototype.requestSubmit.call(form, state.submitter?.form === form ? state.submitter : null)
@@ -23,15 +23,23 @@ const onSubmit = (event) => {
   const inputs = inputsOf(form)
   if (!inputs.length) return
   const state = stateOf(form)
-  // By attribute: a control named "method" hides the property.
-  state.plain = !/^post$/i.test(submitter?.getAttribute('formmethod') ?? form.getAttribute('method'))
+  // By attribute: a control named "method" hides the property. A form that says nothing is one that a script of the page sends.
+  state.plain = /^(get|dialog)$/i.test(submitter?.getAttribute('formmethod') ?? form.getAttribute('method'))
   if (state.plain) return
   // A script may have put files there without a change event.
   inputs.forEach(sync)
   const entries = entriesOf(form)
-  const ready = entries.every(({ state }) => state === 'uploaded')
-  const twice = performance.now() - state.sent < 1000
-  if (ready && !state.busy && !twice) return
+  const isReady = ({ state }) => state === 'uploaded'
+  // The page may have been open since yesterday.
+  for (const entry of entries) if (isReady(entry) && isOver(entry)) show(entry, 'chosen')
+  const ready = entries.every(isReady)
+  const now = performance.now()
+  // The second click of two. A script that asks again has no button.
+  const twice = submitter && now - state.sent < 1000
+  if (ready && !state.busy && !twice) {
+    state.sent = now
+    return
+  }
   event.preventDefault()
   event.stopImmediatePropagation()
   state.submitter = submitter
@@ -39,7 +47,7 @@ const onSubmit = (event) => {
   const refused = entries.find(({ refused }) => refused)
   if (refused) return alarm({ form }, `${refused.file.name}: ${refused.refused}`)
   state.busy = true
-  set(form, 'aria-busy', 'true')
+  set(form, 'data-s3f-busy', 'true')
   begin(entries)
 }
 
@@ -68,8 +76,14 @@ const onFormData = ({ target: form, formData }) => {
 // MARK: <s3file-status src="/s3file/uploads/…?token=…">
 
 class S3FileStatus extends HTMLElement {
+  static observedAttributes = ['src']
+
   async connectedCallback() {
     (await load('status')).watch(this, kit)
+  }
+
+  attributeChangedCallback() {
+    this.connectedCallback()
   }
 
   disconnectedCallback() {
@@ -85,10 +99,7 @@ if (!customElements.get('s3file-status')) {
   document.addEventListener('formdata', onFormData)
   document.addEventListener('change', onChange)
   document.addEventListener('reset', ({ target }) => setTimeout(() => inputsOf(target).forEach(sync)))
-  // A submit that nobody stopped is on its way: its double click is not.
-  addEventListener('submit', ({ target, defaultPrevented }) => {
-    if (!defaultPrevented && forms.has(target)) forms.get(target).sent = performance.now()
-  })
+  new MutationObserver(onMutation).observe(document, { childList: true, subtree: true })
   // At the start, and when the page comes back from the cache: then it may be sent again.
   addEventListener('pageshow', () => {
     for (const input of document.querySelectorAll(PICKER)) {

@@ -5,7 +5,7 @@ const PICKER = 'input.s3file[type=file]'
 
 // input → {input, list, entries, described}
 const pickers = new WeakMap()
-// form → {status, alert, all, busy, sent, …}
+// form → {status, alert, busy, sent, …}
 const forms = new WeakMap()
 let serial = 0
 
@@ -69,15 +69,7 @@ const entriesOf = (form) => inputsOf(form).flatMap((input) => pickerOf(input).en
 const stateOf = (form) => {
   let state = forms.get(form)
   if (!state) {
-    const all = buttonOf('s3file-cancel-all', () => {
-      const moving = entriesOf(form).filter(isMoving)
-      moving[0]?.picker.input.focus()
-      moving.forEach(remove)
-    })
-    all.textContent = text('cancelAll')
-    all.hidden = true
-    all.onblur = () => offerToCancel(form)
-    state = { status: spoken('status'), alert: spoken('alert'), all, sent: -1e9 }
+    state = { status: spoken('status'), alert: spoken('alert'), sent: -1e9 }
     state.say = speaker(state.status)
     forms.set(form, state)
   }
@@ -101,6 +93,9 @@ const emit = ({ picker, file, key }, name, detail) =>
   )
 
 const isMoving = ({ state }) => /ing$/.test(state)
+
+// No form brings a file any more whose ticket has ended.
+const isOver = ({ ends }) => ends < Date.now()
 
 const newEntry = (picker, file) => {
   const name = nameOf(file.name)

@@ -10,23 +10,18 @@ const texts = {
   files: 'Files: {label}',
   chosen: 'Chosen',
   waiting: 'Waiting',
-  uploading: 'Uploading {percent}, {loaded} of {size}',
-  left: '{text}, about {time} left',
-  sent: 'Sent, waiting for the storage',
   uploaded: 'Uploaded',
   attention: 'Needs attention: {text}',
   remove: 'Remove',
   cancel: 'Cancel',
   named: '{action} {name}',
   network: 'The connection to the file storage failed. Check your network and try again.',
-  cancelAll: 'Cancel all',
   tooLarge: 'Too large: {size}, the limit is {limit}.',
   wrongType: 'Not an accepted type. Accepted: {types}.',
   tooMany: 'Too many files: {count}, the limit is {limit}.',
   starting: { one: 'Uploading {count} file.', other: 'Uploading {count} files.' },
-  progress: '{percent} uploaded.',
   removed: 'Removed {name}.',
-  failed: '{count} of {total} files could not be uploaded.',
+  missed: '{count} of {total} files could not be uploaded.',
   done: 'All files are uploaded.',
   sending: 'All files are uploaded. Sending the form.',
 }
@@ -46,18 +41,12 @@ const text = (name, values) => {
 
 const number = (value, options) => new Intl.NumberFormat(texts.lang, { maximumFractionDigits: 1, ...options }).format(value)
 
-const measure = (value, unit, unitDisplay = 'long') => number(value, { style: 'unit', unit, unitDisplay })
+const measure = (value, unit, options) => number(value, { style: 'unit', unit, unitDisplay: 'long', ...options })
 
 const UNITS = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte']
 
 // Which of the units it is told in.
 const step = (bytes) => (bytes < 999.95 ? 0 : Math.min(4, 1 + step(bytes / 1000)))
 
-const size = (bytes) => measure(bytes / 1000 ** step(bytes), UNITS[step(bytes)], step(bytes) ? 'short' : 'long')
-
-const percent = (fraction) => number(Math.floor(100 * fraction) / 100, { style: 'percent' })
-
-const duration = (seconds) =>
-  seconds < 60 ? measure(Math.ceil(seconds), 'second')
-  : seconds < 5400 ? measure(Math.ceil(seconds / 60), 'minute')
-  : measure(seconds / 3600, 'hour')
+const size = (bytes, maximumFractionDigits = 1) =>
+  measure(bytes / 1000 ** step(bytes), UNITS[step(bytes)], { maximumFractionDigits, ...(step(bytes) && { unitDisplay: 'short' }) })

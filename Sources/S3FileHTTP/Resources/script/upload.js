@@ -7,6 +7,9 @@ const STALL = 90_000
 // Milliseconds for the answer, once every byte is sent.
 const SILENCE = 600_000
 
+// Not there just now.
+const AWAY = { code: 'NetworkError', again: true }
+
 // Entries whose bytes are on the way, and those that wait for their turn.
 const moving = new Set()
 const queue = []
@@ -41,7 +44,7 @@ const send = (entry, method, url, body, onprogress) =>
     // All bytes are sent; the store may be silent while it writes them down.
     request.upload.onload = () => alive(SILENCE)
     request.onload = () => resolve(request)
-    request.onerror = request.onabort = () => reject({ code: 'NetworkError', again: true })
+    request.onerror = request.onabort = () => reject({ ...AWAY, isStorage: true })
     request.onloadend = () => clearTimeout(watchdog)
     request.open(method, url)
     request.overrideMimeType('application/xml')
@@ -51,22 +54,33 @@ const send = (entry, method, url, body, onprogress) =>
 
 // One try. Resolves with the key; rejects with {code, status, message, request}.
 const post = async (entry) => {
-  entry.ticket = entry.picker.input.dataset.s3fSignature
-  const { status, responseXML } = await send(entry, 'POST', entry.picker.input.dataset.url, bodyFor(entry), (event) =>
-    advance(entry, event.loaded, event),
+  const { url, s3fSignature, s3fEnds } = entry.picker.input.dataset
+  entry.ticket = s3fSignature
+  entry.ends = Date.parse(s3fEnds)
+  const { status, responseXML } = await send(entry, 'POST', url, bodyFor(entry), (event) =>
+    kit.advance?.(entry, event.loaded, event),
   )
   const of = (tag) => responseXML?.getElementsByTagNameNS('*', tag)[0]?.textContent
   if (status === 201 && of('Key')) return of('Key')
   throw { code: of('Code') ?? `${status}`, status, message: of('Message'), request: of('RequestId') }
 }
 
-// What only some pages need, or only some uploads.
-const load = (name) => import(new URL(`./s3file-${name}.js`, import.meta.url))
+// What only some pages need, or only some uploads. A browser may remember what it could not load: the next time it is another address.
+const modules = {}
+let misses = ''
+
+const load = (name) =>
+  (modules[name] ??= import(new URL(`./s3file-${name}.js?v=@version@${misses}`, import.meta.url)).catch(() => {
+    modules[name] = null
+    misses += '#'
+    throw AWAY
+  }))
 
 // Tries until it succeeds, or whoever knows about failures gives up.
 const transfer = async (entry) => {
   const { input } = entry.picker
   const { s3fMultipart, s3fMultipartAbove, s3fInputs } = input.dataset
+  let isSecond
   while (!entry.gone) {
     entry.loaded = 0
     entry.rate = entry.since = null
@@ -74,8 +88,12 @@ const transfer = async (entry) => {
     try {
       // Without a fresh policy the old one is tried.
       if (s3fInputs) await load('retry').then((module) => module.freshen(entry, kit)).catch(() => 0)
+      const parts = s3fMultipart && entry.file.size > s3fMultipartAbove && (await load('multipart'))
       if (entry.gone) return
-      return await (s3fMultipart && entry.file.size > s3fMultipartAbove ? (await load('multipart')).upload(entry, kit) : post(entry))
+      const key = await (parts ? parts.upload(entry, kit) : post(entry))
+      // When its ticket ended on the way it goes under another one, too.
+      if (isSecond || !isOver(entry)) return key
+      isSecond = true
     } catch (failure) {
       if (!entry.gone) await (await load('retry')).recover(entry, failure, kit)
     }
@@ -101,8 +119,7 @@ const upload = async (entry) => {
       emit(entry, 'uploaded')
     }
   }
-  const { form } = entry.picker.input
-  if (form) settle(form)
+  if (entry.form) settle(entry.form)
   next()
 }
 
@@ -118,71 +135,21 @@ const begin = (entries) => {
   const todo = entries.filter(({ state, refused }) => !refused && /^(chosen|error)$/.test(state))
   if (!todo.length) return
   const [{ picker: { input } }] = todo
-  for (const entry of todo) show(entry, 'waiting')
-  queue.push(...todo)
-  if (input.form) {
-    const state = stateOf(input.form)
-    state.quarter = 0
-    state.hasBegun = true
-    offerToCancel(input.form)
+  const { form } = input
+  for (const entry of todo) {
+    show(entry, 'waiting')
+    entry.form = form
   }
+  queue.push(...todo)
+  if (form) Object.assign(stateOf(form), { quarter: 0, hasBegun: true })
   say(input, text('starting', { count: todo.length }))
   // While the network is there.
-  load('retry').catch(() => 0)
+  load('retry').then(({ prepare }) => prepare(kit, form)).catch(() => 0)
   next()
 }
 
-const total = (entries) => {
-  let loaded = 0
-  let total = 0
-  for (const entry of entries) {
-    loaded += entry.loaded
-    total += entry.file.size
-  }
-  return { progress: total && loaded / total, loaded, total }
-}
-
-// How far it is, and once its speed is known, how long it will take.
-const draw = (entry, { progress, loaded }) => {
-  const { file, rate } = entry
-  if (loaded >= file.size) {
-    show(entry, 'uploading', text('sent'))
-    return entry.bar.removeAttribute('value')
-  }
-  const scale = 1000 ** step(file.size)
-  let words = text('uploading', { percent: percent(progress), loaded: number(loaded / scale), size: size(file.size) })
-  if (rate) words = text('left', { text: words, time: duration((file.size - loaded) / rate) })
-  show(entry, 'uploading', words)
-  entry.bar.value = progress
-}
-
-const advance = (entry, bytes, originalEvent) => {
-  const { file, picker: { input, entries } } = entry
-  const { form } = input
-  const now = performance.now()
-  entry.loaded = Math.min(bytes, file.size)
-  const own = total([entry])
-  // How fast it goes, of the last seconds.
-  entry.since ??= { now, loaded: entry.loaded }
-  const seconds = (now - entry.since.now) / 1000
-  if (seconds > 2) entry.rate = (entry.loaded - entry.since.loaded) / seconds
-  if (seconds > 10) entry.since = null
-  draw(entry, own)
-  emit(entry, 'progress', own)
-  if (!form) return
-  // As django-s3file sends it, to the input and to the form.
-  const current = { currentFile: file, currentFileName: file.name, currentFileProgress: own.progress, originalEvent }
-  const tell = (target, entries) =>
-    target.dispatchEvent(new CustomEvent('progress', { detail: { ...total(entries), ...current } }))
-  tell(input, entries)
-  tell(form, entriesOf(form))
-  const state = stateOf(form)
-  const quarter = Math.floor(total(entriesOf(form)).progress * 4) / 4
-  if (quarter > state.quarter && quarter < 1) say(input, text('progress', { percent: percent((state.quarter = quarter)) }))
-}
-
-// What the modules that are loaded on demand work with.
+// What the modules that are loaded on demand work with, and where they put what they bring.
 const kit = {
-  texts, text, number, step, size, duration, set, make, buttonOf, label, nameOf, barOf, spoken, speaker, say, show, emit,
-  pickerOf, sync, put, begin, moving, send, advance,
+  texts, text, number, measure, step, size, set, make, buttonOf, label, nameOf, barOf, spoken, speaker, say, show, emit,
+  pickerOf, stateOf, entriesOf, isMoving, sync, put, remove, begin, moving, send,
 }
