@@ -65,7 +65,7 @@ struct Gallery {
         UploadRoutes(uploads: uploads) { request, _ in VisitorMiddleware.visitor(of: request) }.add(to: router)
 
         let site = router.group()
-            .add(middleware: SecurityHeaders(storage: try uploads.uploadOrigin()))
+            .add(middleware: SecurityHeaders(storage: try uploads.uploadOrigin(), stored: try uploads.storedOrigin()))
             .add(middleware: FriendlyErrors(pages: pages))
             .add(middleware: VisitorMiddleware(isSecure: uploads.configuration.environment == .production))
         site.get("gallery.css") { _, _ in Response.text(Stylesheet.css, type: "text/css; charset=utf-8", cache: "max-age=300") }

@@ -67,9 +67,12 @@ struct VisitorMiddleware: RouterMiddleware {
 struct SecurityHeaders: RouterMiddleware {
     let policy: String
 
-    init(storage: String) {
+    /// - Parameters:
+    ///   - storage: where the browser sends files to.
+    ///   - stored: where it reads stored ones from.
+    init(storage: String, stored: String) {
         self.policy = [
-            "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' \(storage)",
+            "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' \(stored)",
             "connect-src 'self' \(storage)", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'",
         ].joined(separator: "; ")
     }

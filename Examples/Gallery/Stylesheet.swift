@@ -100,7 +100,7 @@ enum Stylesheet {
             cursor: pointer;
         }
         .actions button:hover, .button:hover { filter: brightness(1.08); }
-        form[aria-busy] .actions button { opacity: 0.6; }
+        form[data-s3f-busy] .actions button { opacity: 0.6; }
         :is(a, button, input):focus-visible { outline: 3px solid color-mix(in srgb, var(--accent) 65%, transparent); outline-offset: 2px; }
         .notice {
             margin: 0 0 1.5rem;
