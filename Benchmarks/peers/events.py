@@ -34,7 +34,8 @@ async def client(upload, turn):
         if opened == len(uploads):
             all_open.set()
     while line := await reader.readline():
-        if not line.startswith(b"data: "):
+        # Beats carry a number.
+        if not line.startswith(b"data: {"):
             continue
         now = time.time()
         data = json.loads(line[6:])

@@ -34,4 +34,18 @@ struct TwoBucketsTests {
             #expect(same.map(\.id) == [upload.id])
         }
     }
+
+    @Test func `a page can name where it sends files to and where it reads stored ones from`() throws {
+        let configuration = try S3FileConfiguration(
+            databaseURL: "postgresql://127.0.0.1:9/none",
+            bucket: "media",
+            tmpBucket: "incoming",
+            credentials: .keys(accessKeyID: "test", secretAccessKey: "test"),
+            secrets: [TestSite.secret]
+        )
+        let uploads = try Uploads(configuration: configuration, logger: .quiet)
+        let origin = try uploads.uploadOrigin()
+        #expect(origin.hasPrefix("https://incoming."))
+        #expect(try uploads.storedOrigin() == origin.replacing("incoming", with: "media"))
+    }
 }

@@ -65,8 +65,8 @@ struct VerificationTests {
             for _ in 0..<20 { rows.append(try await site.draw(TestSite.documents)) }
             let last = try #require(rows.last)
             try await site.put(last.folder + "/x")
+            let fields = rows.dropLast().flatMap { $0.post([]) } + last.post([(last.folder + "/x", "x.txt")])
             try await site.app().test(.router) { client async throws in
-                let fields = rows.dropLast().flatMap { $0.post([]) } + last.post([(last.folder + "/x", "x.txt")])
                 #expect(try await client.post(fields).status == .ok)
             }
             #expect(try await site.uploads.recent(owner: "ada").map(\.filename) == ["x.txt"])

@@ -91,7 +91,7 @@ struct TestUploadsTests {
             }
             let body = try FormBody.parse(form.body, contentType: form.headers[.contentType] ?? "")
             let promises = try await self.test.uploads.verify(body, fields: [ReportApp.report], subject: "ada")
-            try await self.test.uploads.enqueue(promises["report"] ?? [])
+            _ = try await self.test.uploads.enqueue(promises["report"] ?? [])
         }
         let recent = try await self.test.uploads.recent(owner: "ada")
         #expect(recent.map(\.filename) == ["c.pdf", "b.pdf", "a.pdf"])

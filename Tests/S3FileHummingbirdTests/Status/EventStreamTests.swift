@@ -144,14 +144,14 @@ import Testing
                     replay: StatusReplay(order: uploads.map(\.id), uploads: uploads, events: [], last: nil),
                     last: LastEventID(position: 0, told: uploads.map { _ in nil }),
                     position: 0,
-                    watch: try #require(site.uploads.feed.watch(uploads))
+                    watch: site.uploads.feed.watch(uploads)
                 )
             )
             do {
                 var pieces = stream.makeAsyncIterator()
                 let first = try #require(try await pieces.next())
                 #expect(String(buffer: first).hasSuffix("event: beat\ndata: 2\n\n"))
-                #expect(stream.start.withLockedValue { $0 == nil } && site.uploads.feed.count == 1)
+                #expect(stream.hasBegun && site.uploads.feed.count == 1)
             }
             // Whoever sends it has it still.
             #expect(site.uploads.feed.count == 0)
@@ -164,7 +164,7 @@ import Testing
         try await self.withServer { site, port, client in
             let uploads = try await site.enqueue()
             try await site.uploads.cancel(uploads.map(\.id))
-            for (name, told) in [("User-Agent", "close"), ("user-agent", nil)] {
+            for (name, told) in [("User-Agent", "close"), ("user-agent", nil)] as [(String, String?)] {
                 let (response, _) = try await client.get(port, site.eventsPath(uploads), [(name, "test")])
                 #expect(response.headers.first(name: "Connection") == told, "\(name)")
             }

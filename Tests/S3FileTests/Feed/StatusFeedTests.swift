@@ -172,7 +172,7 @@ import Testing
                 let watch = try #require(feed.watch([upload]))
                 let began = ContinuousClock.now
                 #expect(await watch.news(until: began + .milliseconds(600)) == .nothing)
-                #expect((.milliseconds(600)..<(.seconds(5))).contains(ContinuousClock.now - began))
+                #expect((Duration.milliseconds(600)..<Duration.seconds(5)).contains(ContinuousClock.now - began))
                 #expect(feed.looks == 0)
             }
         }

@@ -37,13 +37,16 @@ struct StatusStream: AsyncSequence, Sendable {
     private let uploads: Uploads
     private let pace: Pace
     /// Whoever sends the stream holds it until the end; what it began with is gone by then.
-    let start: NIOLockedValueBox<Start?>
+    private let start: NIOLockedValueBox<Start?>
 
     init(uploads: Uploads, pace: Pace, start: Start) {
         self.uploads = uploads
         self.pace = pace
         self.start = NIOLockedValueBox(start)
     }
+
+    /// Whether it has let go of that.
+    var hasBegun: Bool { self.start.withLockedValue { $0 == nil } }
 
     /// Once: a second one has nothing to tell.
     func makeAsyncIterator() -> Iterator {

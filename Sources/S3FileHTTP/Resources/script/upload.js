@@ -86,8 +86,8 @@ const transfer = async (entry) => {
     entry.rate = entry.since = null
     show(entry, 'uploading', text('waiting'))
     try {
-      // Without a fresh policy the old one is tried.
-      if (s3fInputs) await load('retry').then((module) => module.freshen(entry, kit)).catch(() => 0)
+      // Whoever tells how far it is. Without a fresh policy the old one is tried.
+      await load('retry').then((module) => s3fInputs && module.freshen(entry, kit)).catch(() => 0)
       const parts = s3fMultipart && entry.file.size > s3fMultipartAbove && (await load('multipart'))
       if (entry.gone) return
       const key = await (parts ? parts.upload(entry, kit) : post(entry))
