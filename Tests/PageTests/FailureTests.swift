@@ -52,7 +52,8 @@ extension PageTests {
                 try await page.submit()
                 let sentence = "Processing: The file storage does not take it just now. It will be tried again."
                 try await eventually("the worker's first attempt has failed", within: .seconds(60)) {
-                    try await page.browser.run("return document.querySelector('s3file-status .s3file-state')?.textContent") == sentence
+                    try await page.browser.run("return document.querySelector('s3file-status .s3file-state')?.textContent")
+                        == sentence
                 }
                 try await page.setFaults("")
                 #expect(try await page.stored(1).count == 1)
