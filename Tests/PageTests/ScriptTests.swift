@@ -97,6 +97,7 @@ extension PageTests {
                     window.fetch = (url, ...more) => (asked.push(new URL(url, document.baseURI).pathname), send(url, ...more))
                     """
                 )
+                try await page.browser.command("Network.clearBrowserCache")
                 try await page.browser.setLatency(milliseconds: 2_000)
                 try await page.choose([try SampleFile.sparse("film.mp4", in: folder, size: 6_000_000)], in: "documents")
                 _ = try await page.row(in: "uploading")

@@ -25,7 +25,7 @@ extension PageTests {
                 #expect(try await page.browser.run(line) == "rgb(1, 2, 3)")
                 #expect(try await page.browser.run(radius) == "3px")
                 try await page.browser.run(
-                    "document.querySelector('.s3file-files').style.setProperty('--s3file-line', 'rgb(4, 5, 6)')"
+                    "document.querySelector('.s3file-file').parentElement.style.setProperty('--s3file-line', 'rgb(4, 5, 6)')"
                 )
                 #expect(try await page.browser.run(line) == "rgb(4, 5, 6)")
                 try await page.setFaults("")

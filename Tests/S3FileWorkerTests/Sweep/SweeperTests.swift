@@ -182,7 +182,7 @@ import Testing
 
     @Test func `a form that comes between the look and the mark has its object`() async throws {
         try await Storeroom.with { here in
-            let id = try await here.upload("late")
+            _ = try await here.upload("late")
             // As the sweep saw it before the form came.
             let entry = try #require(try await here.s3.listObjects(bucket: here.bucket).objects.first)
             var summary = SweepSummary()
