@@ -93,7 +93,13 @@ struct S3Responder: HTTPResponder {
         if let error = error as? Refusal {
             refusal = error
         } else if let error = error as? S3Error {
-            refusal = Refusal(error)
+            // S3 says where the bucket is, in a header, too, for a HEAD has nothing else.
+            let region = error.region.map { [$0] } ?? []
+            refusal = Refusal(
+                error,
+                headers: region.map { ("x-amz-bucket-region", $0) },
+                elements: region.map { ("Region", $0) }
+            )
         } else {
             // A client that goes away in the middle ends here as well: nobody reads the answer then.
             self.logger.info("S3DevServer could not finish a request", metadata: ["error": "\(error)", "s3.request.id": "\(id)"])

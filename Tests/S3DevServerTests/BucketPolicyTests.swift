@@ -15,7 +15,9 @@ import Testing
         try await withTemporaryFolder { folder in
             func serve<R: Sendable>(_ body: (S3Client, String) async throws -> R) async throws -> R {
                 try await TestDevServer.run(configure: { $0.directory = folder.path }) { server in
-                    try await TestStore.withClient(server.s3Configuration) { client, _ in try await body(client, server.bucket) }
+                    try await TestStore.withClient(server.s3Configuration) { client, _ async throws in
+                        try await body(client, server.bucket)
+                    }
                 }
             }
             try await serve { client, bucket in
@@ -37,7 +39,7 @@ import Testing
     ])
     func `what is no policy is refused`(text: String) async throws {
         try await TestDevServer.run { server in
-            try await TestStore.withClient(server.s3Configuration) { client, _ in
+            try await TestStore.withClient(server.s3Configuration) { client, _ async throws in
                 let error = await #expect(throws: S3Error.self) { try await client.putBucketPolicy(server.bucket, json: text) }
                 #expect(error?.code.rawValue == "MalformedPolicy")
                 #expect(try await client.bucketPolicy(server.bucket) == nil)
@@ -47,7 +49,7 @@ import Testing
 
     @Test func `of a bucket that is not there nothing is told`() async throws {
         try await TestDevServer.run { server in
-            try await TestStore.withClient(server.s3Configuration) { client, _ in
+            try await TestStore.withClient(server.s3Configuration) { client, _ async throws in
                 let error = await #expect(throws: S3Error.self) { try await client.bucketPolicy("no-such-bucket") }
                 #expect(error?.code == .noSuchBucket)
             }

@@ -188,7 +188,8 @@ extension SigV4 {
             throw S3Error(
                 malformed,
                 status: 400,
-                message: "The credential scope \(claim.scope) is wrong; expecting region '\(region)' and service 's3'."
+                message: "The credential scope \(claim.scope) is wrong; expecting region '\(region)' and service 's3'.",
+                region: region
             )
         }
         guard let known = credentials(claim.accessKeyID) else {

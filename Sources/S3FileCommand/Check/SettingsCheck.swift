@@ -23,8 +23,10 @@ struct SettingsCheck: Sendable {
 
     func report(deploy: Bool) -> CheckReport {
         var report = CheckReport()
-        if deploy {
+        if deploy || self.configuration.environment == .production {
             report.findings += Self.developmentFindings(self.configuration)
+        }
+        if deploy {
             if self.configuration.environment != .production {
                 report.add(.developmentEnvironment, "S3FILE_ENVIRONMENT is development.", remedy: "S3FILE_ENVIRONMENT=production")
             }

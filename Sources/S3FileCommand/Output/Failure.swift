@@ -124,7 +124,7 @@ extension S3Error {
         case .noSuchBucket, .permanentRedirect, .temporaryRedirect, .authorizationHeaderMalformed, .expiredToken, .invalidToken,
             .tokenRefreshRequired, .invalidAccessKeyID, .signatureDoesNotMatch, .requestTimeTooSkewed, .accessDenied:
             true
-        default: self.status == 401 || self.status == 403 || (300..<400).contains(self.status)
+        default: self.region != nil || self.status == 401 || self.status == 403 || (300..<400).contains(self.status)
         }
     }
 }
