@@ -317,7 +317,8 @@ let package = Package(
         .testTarget(
             name: "S3FileCommandTests",
             dependencies: [
-                "Migrations", "Postgres", "S3", "S3FileCommand", "TestEnvironment", "S3File", logging, nioCore, subprocess,
+                "Migrations", "Postgres", "S3", "S3FileCommand", "TestEnvironment", "S3File", configuration, logging, nioCore,
+                subprocess,
             ],
             swiftSettings: swiftSettings
         ),
@@ -374,5 +375,8 @@ if let tests = Context.environment["S3FILE_ONLY_TESTS"]?.split(separator: "|").m
         waiting += target.dependencies.compactMap { if case .byNameItem(let name, _) = $0 { name } else { nil } }
     }
     package.targets.removeAll { !needed.contains($0.name) }
-    package.products.removeAll()
+    // Snippets are built in any case, with the libraries that there are.
+    package.products.removeAll { product in
+        (product as? Product.Library).map { !$0.targets.allSatisfy(needed.contains) } ?? true
+    }
 }

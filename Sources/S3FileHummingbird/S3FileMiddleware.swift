@@ -21,7 +21,7 @@ public import S3File
 /// session cookie will do; `nil` lets anybody who has the page bring the form.
 ///
 /// Only POST, PUT and PATCH with a form's content type are looked at. The handler gets the body's bytes as they came, and may decode them
-/// once more, but need not: ``FormUploads/form`` has them read. Files that are in the body itself, as browsers post them without the page's
+/// once more, but need not: `FormUploads.form` has them read. Files that are in the body itself, as browsers post them without the page's
 /// script, go to S3 as they come, and the handler sees the form as the script would have posted it. A form that cannot be accepted is
 /// answered here, and so is an `UploadError` that the handler throws: with a page for browsers, with problem details (RFC 9457) for programs.
 ///

@@ -12,7 +12,7 @@ public import S3File
 /// ```
 /// With `subject`, behind the app's session middleware, pages work for as long as the session does: the script exchanges a ticket that
 /// ended for a new one.
-/// What there is to ask for: ``UploadEndpoints/Route``. A status is opened by its token, or by what the app says:
+/// What there is to ask for: `UploadEndpoints.Route`. A status is opened by its token, or by what the app says:
 /// ```swift
 /// UploadRoutes(uploads: uploads, authorise: { _, context, upload in upload.owner == context.identity?.id })
 /// ```
@@ -25,6 +25,8 @@ public struct UploadRoutes<Context: RequestContext>: Sendable {
     private let subject: @Sendable (Request, Context) async throws -> String?
 
     /// - Parameters:
+    ///   - uploads: the uploads of the app.
+    ///   - context: the type of the router's contexts, where it is not told by the closures.
     ///   - cors: the other origins whose pages may read statuses.
     ///   - subject: the user or session that asks; the same value that was given to `Uploads.input`. `nil` when there is none: then only a
     ///     live ticket counts.

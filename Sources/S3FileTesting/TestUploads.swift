@@ -33,7 +33,9 @@ public struct TestUploads: Sendable {
 
     private let backend: MemoryBackend
 
-    /// - Parameter configure: changes the settings; those of Postgres and S3 have no effect.
+    /// - Parameters:
+    ///   - logger: told what goes wrong; nobody unless it is given.
+    ///   - configure: changes the settings; those of Postgres and S3 have no effect.
     public init(
         logger: Logger = Logger(label: "s3file", factory: { _ in SwiftLogNoOpLogHandler() }),
         configure: (inout S3FileConfiguration) -> Void = { _ in }
@@ -56,8 +58,11 @@ public struct TestUploads: Sendable {
     /// that is what posting the form finds out.
     ///
     /// - Parameters:
+    ///   - filename: the person's name for it.
+    ///   - bytes: all of it.
     ///   - contentType: what the browser says that it is.
     ///   - field: the name of an input that the form has.
+    ///   - form: brings the file when it is posted.
     /// - Returns: the key of the tmp object.
     @discardableResult
     public func upload(

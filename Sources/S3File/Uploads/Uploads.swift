@@ -34,7 +34,10 @@ public final class Uploads: Service {
     package let feed: StatusFeed
     let logger: Logger
 
-    /// - Parameter paths: where the app mounts the upload routes.
+    /// - Parameters:
+    ///   - configuration: the settings.
+    ///   - paths: where the app mounts the upload routes.
+    ///   - logger: told what goes wrong and cannot be thrown.
     /// - Throws: ``ConfigurationError`` when a setting is missing or wrong.
     public convenience init(configuration: S3FileConfiguration, paths: UploadPaths = .standard, logger: Logger) throws {
         try configuration.refuseDevelopmentSettings()
@@ -70,7 +73,10 @@ public final class Uploads: Service {
 
     /// Reads the settings; ``S3FileConfiguration/init(reader:)`` lists them.
     ///
-    /// - Parameter paths: where the app mounts the upload routes.
+    /// - Parameters:
+    ///   - reader: has the settings, such as those of the environment.
+    ///   - paths: where the app mounts the upload routes.
+    ///   - logger: told what goes wrong and cannot be thrown.
     /// - Throws: ``ConfigurationError`` when a setting is missing or wrong.
     public convenience init(reader: ConfigReader, paths: UploadPaths = .standard, logger: Logger) throws {
         try self.init(configuration: S3FileConfiguration(reader: reader), paths: paths, logger: logger)
@@ -127,14 +133,17 @@ public final class Uploads: Service {
     ///   That is its default.
     /// - In manual mode the handler calls this. What it does not enqueue is no upload, and is swept away after a day.
     /// - The handler enqueues in a transaction of its own, on any connection, by SQL: the file is stored if and only if that commits.
-    ///   ```sql
-    ///   insert into report (title, key) select $1, final_key from s3file.enqueue(
-    ///       bucket => $2, tmp_key => $3, etag => $4, size => $5, key => $6, content_type => $7, filename => $8,
-    ///       field => $9, owner => $10, upload_id => $11, version_id => $12, tmp_bucket => $13);
-    ///   ```
-    ///   with the members of ``UploadPromise`` that are named so, `requestedKey` as `key`; ``Upload/key`` is then `final_key`.
+    ///
+    /// The SQL takes the members of ``UploadPromise`` by their names, with ``UploadPromise/requestedKey`` as `key`, and gives ``Upload/key``
+    /// back as `final_key`:
+    /// ```sql
+    /// insert into report (title, key) select $1, final_key from s3file.enqueue(
+    ///     bucket => $2, tmp_key => $3, etag => $4, size => $5, key => $6, content_type => $7, filename => $8,
+    ///     field => $9, owner => $10, upload_id => $11, version_id => $12, tmp_bucket => $13);
+    /// ```
     ///
     /// - Parameters:
+    ///   - promises: what was verified; in their order are the uploads that are returned.
     ///   - hold: how long workers leave it alone unless ``release(_:)`` comes first. If the process dies in between, the hold runs out and the
     ///     file is stored rather than lost.
     ///   - metadata: a JSON object of at most 8,192 bytes, kept with each upload and shown by `s3file.upload_status`.
@@ -219,7 +228,9 @@ public final class Uploads: Service {
 
     /// The newest uploads of one owner, newest first.
     ///
-    /// - Parameter limit: at most this many; 1 to 1,000.
+    /// - Parameters:
+    ///   - owner: as it was enqueued.
+    ///   - limit: at most this many; 1 to 1,000.
     public func recent(owner: String, limit: Int = 50) async throws -> [Upload] {
         try await self.record.recent(owner: owner, limit: max(1, min(limit, 1_000)))
     }

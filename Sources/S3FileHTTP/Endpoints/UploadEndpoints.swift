@@ -2,7 +2,7 @@ public import HTTPTypes
 import Logging
 public import S3File
 
-/// The script, the stylesheet, what the script asks for, and the status of uploads: everything below ``UploadPaths``, without a framework.
+/// The script, the stylesheet, what the script asks for, and the status of uploads: everything below `UploadPaths`, without a framework.
 ///
 /// An adapter mounts each ``Route`` and sends what ``answer(_:_:)`` returns:
 /// ```swift

@@ -105,7 +105,7 @@ public struct FormIntake: Sendable {
         }
     }
 
-    /// The answer to a form that the handler refuses by throwing an ``UploadError``, as `Uploads.enqueue` does.
+    /// The answer to a form that the handler refuses by throwing an `UploadError`, as `Uploads.enqueue` does.
     public func refusal(_ error: UploadError, to request: HTTPRequest, logger: Logger) -> HTTPAnswer {
         self.refusal(Problem(error), request, logger)
     }
@@ -157,7 +157,10 @@ public struct FormIntake: Sendable {
 
     /// Releases what was held when the handler answered below 400, and cancels it otherwise.
     ///
-    /// - Parameter status: What the handler answered; `nil` when it threw.
+    /// - Parameters:
+    ///   - form: What ``take(_:body:subject:logger:)`` gave.
+    ///   - status: What the handler answered; `nil` when it threw.
+    ///   - logger: Told when the record cannot be reached; the hold then runs out, and the files are stored.
     public func finish(_ form: TakenForm, status: HTTPResponse.Status?, logger: Logger) async {
         guard !form.held.isEmpty else { return }
         if let status, status.code < 400 {

@@ -11,7 +11,7 @@ public struct FormUploads: Sendable {
     /// All names and values of the form in their order, repeated names too. Reading it costs nothing, and refuses nothing: decoders of
     /// frameworks answer 500 to some forms that browsers may send.
     public let form: FormBody
-    /// The verified claims, by field. In ``S3FileMiddleware/Mode/manual`` mode these are what the handler passes to `Uploads.enqueue`.
+    /// The verified claims, by field. In ``FormIntake/Mode/manual`` mode these are what the handler passes to `Uploads.enqueue`.
     public var promises: [String: [UploadPromise]]
     private var uploads: [String: [FormUpload]]
 
