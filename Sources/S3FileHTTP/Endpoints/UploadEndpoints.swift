@@ -63,7 +63,7 @@ public struct UploadEndpoints: Sendable {
             }
         }
 
-        /// Below ``UploadPaths/root``; `:name` stands for one part of the path.
+        /// Below `UploadPaths.root`; `:name` stands for one part of the path.
         public var path: String {
             switch self {
             case .script: "s3file.js"
@@ -87,7 +87,9 @@ public struct UploadEndpoints: Sendable {
     private let cors: CrossOrigin
     var pace = StatusStream.Pace()
 
-    /// - Parameter cors: the other origins whose pages may read statuses.
+    /// - Parameters:
+    ///   - uploads: the uploads of the app.
+    ///   - cors: the other origins whose pages may read statuses.
     public init(uploads: Uploads, cors: CrossOrigin = .off) {
         self.uploads = uploads
         self.cors = cors

@@ -39,7 +39,7 @@ public final class WorkerPool: Service {
     private let spans = SpanSource()
     private let healthNotes = WorkerHealth()
 
-    /// - Throws: ``ConfigurationError`` when a setting is wrong.
+    /// - Throws: `ConfigurationError` when a setting is wrong.
     public init(configuration: S3FileConfiguration, options: Options = Options(), logger: Logger) throws {
         try configuration.refuseDevelopmentSettings()
         self.options = options
@@ -62,7 +62,7 @@ public final class WorkerPool: Service {
 
     /// Works until shutdown.
     ///
-    /// - Throws: ``SchemaError`` when the tables are not those that this version works with. When that becomes so later, it goes on trying,
+    /// - Throws: `SchemaError` when the tables are not those that this version works with. When that becomes so later, it goes on trying,
     ///   and loses nothing.
     public func run() async throws {
         // A group of its own, so that on shutdown the engine stops first and its connections last.
