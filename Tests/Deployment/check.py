@@ -53,7 +53,10 @@ def check_compose():
     # As with an environment that sets nothing.
     text = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", (docker / "compose.yaml").read_text())
     whole = yaml.safe_load(text)
-    compose_spec.PyCompose.from_json(json.dumps(whole))
+    try:
+        compose_spec.PyCompose.from_json(json.dumps(whole))
+    except ValueError as error:
+        problems.append(f"compose: {error}")
     services = whole["services"]
     for name, service in services.items():
         for mounted in service.get("volumes", []):
@@ -91,7 +94,7 @@ def check_kubernetes():
             try:
                 kubernetes_validate.validate(document, "1.37", strict=True)
             except kubernetes_validate.ValidationError as error:
-                problems.append(f"{path.name}: {kind} {document['metadata']['name']}: {error}")
+                problems.append(f"{path.name}: {kind} {document['metadata']['name']}: {error.message}")
     listed = {f.name for f in (folder / "base").glob("*.yaml")} - {"kustomization.yaml"}
     expect(listed == set(documents(folder / "base/kustomization.yaml")[0]["resources"]), "base: kustomization.yaml does not list every file")
 
