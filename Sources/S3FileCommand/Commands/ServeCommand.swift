@@ -63,7 +63,9 @@ struct ServeCommand: AsyncParsableCommand {
         let result = Result<ServiceConfiguration, any Error> {
             try ServiceConfiguration(reader: reader, host: self.host, uploads: uploads)
         }
-        guard case .failure(let error as ConfigurationError) = result, error.message.contains("\n") else { return try result.get() }
+        guard case .failure(let error as ConfigurationError) = result, error.message.contains("\n") else {
+            return try result.get()
+        }
         for line in error.message.split(separator: "\n") { StandardError.line(Secrets.struckOut(of: String(line))) }
         throw ExitReason.settings.exit
     }
