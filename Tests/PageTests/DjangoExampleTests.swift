@@ -17,8 +17,8 @@ struct DjangoExampleTests {
             let path = Program.folder + ":" + (ProcessInfo.processInfo.environment["PATH"] ?? "")
             try await Installation.with(
                 command: [Self.run],
-                environment: ["DATABASE_URL": url, "PATH": path],
-                s3Port: s3Port
+                s3Port: s3Port,
+                environment: ["DATABASE_URL": url, "PATH": path]
             ) { installation in
                 try await withTemporaryFolder { folder in
                     try await Browser.with { browser in
