@@ -22,12 +22,14 @@ let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: 
 let asyncAlgorithms = Target.Dependency.product(name: "AsyncAlgorithms", package: "swift-async-algorithms")
 let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
+let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let hummingbirdTesting = Target.Dependency.product(name: "HummingbirdTesting", package: "hummingbird")
+let inMemoryTracing = Target.Dependency.product(name: "InMemoryTracing", package: "swift-distributed-tracing")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let mustache = Target.Dependency.product(name: "Mustache", package: "swift-mustache")
 let nioConcurrencyHelpers = Target.Dependency.product(name: "NIOConcurrencyHelpers", package: "swift-nio")
@@ -71,8 +73,9 @@ let benchmarkTargets: [Target] =
         .executableTarget(
             name: "QueueBenchmark",
             dependencies: [
-                "Postgres", "S3", "S3File", "S3FileHummingbird", "S3FileWorker", argumentParser, asyncHTTPClient, configuration,
-                hummingbird, logging, nioCore, serviceLifecycle, unixSignals,
+                "Postgres", "S3", "S3File", "S3FileHummingbird", "S3FileObservability", "S3FileWorker", argumentParser,
+                asyncHTTPClient,
+                configuration, coreMetrics, hummingbird, logging, nioCore, serviceLifecycle, unixSignals,
             ],
             path: "Benchmarks/QueueBenchmark",
             swiftSettings: swiftSettings
@@ -94,6 +97,7 @@ let package = Package(
     products: [
         .library(name: "S3File", targets: ["S3File"]),
         .library(name: "S3FileHTTP", targets: ["S3FileHTTP"]),
+        .library(name: "S3FileObservability", targets: ["S3FileObservability"]),
         .library(name: "S3FileHummingbird", targets: ["S3FileHummingbird"]),
         .library(name: "S3FileTesting", targets: ["S3FileTesting"]),
         .library(name: "S3FileWorker", targets: ["S3FileWorker"]),
@@ -118,6 +122,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
@@ -128,6 +133,8 @@ let package = Package(
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
     ],
     targets: [
+        // What anybody's metrics and logs can be told in: knows nothing of uploads.
+        .target(name: "S3FileObservability", dependencies: [coreMetrics, logging], swiftSettings: swiftSettings),
         // Postgres without blocking: knows nothing of uploads.
         .systemLibrary(
             name: "CLibpq",
@@ -137,15 +144,18 @@ let package = Package(
         ),
         .target(
             name: "Postgres",
-            dependencies: ["CLibpq", crypto, deque, logging, nioConcurrencyHelpers, nioCore, nioPosix, serviceLifecycle],
+            dependencies: [
+                "CLibpq", coreMetrics, crypto, deque, logging, nioConcurrencyHelpers, nioCore, nioPosix, serviceLifecycle,
+            ],
             swiftSettings: swiftSettings
         ),
         // S3 without uploads: signing, client, errors.
         .target(
             name: "S3",
             dependencies: [
-                asyncHTTPClient, crypto, deque, logging, nioConcurrencyHelpers, nioCore, nioFoundationCompat, nioHTTP1, nioPosix,
-                subprocess, systemPackage, tracing,
+                asyncHTTPClient, coreMetrics, crypto, deque, logging, nioConcurrencyHelpers, nioCore, nioFoundationCompat,
+                nioHTTP1,
+                nioPosix, subprocess, systemPackage, tracing,
             ],
             swiftSettings: swiftSettings + fuzzed
         ),
@@ -162,6 +172,7 @@ let package = Package(
                 "0005_settle.sql", "0005_settle.down.sql",
                 "0006_moves.sql", "0006_moves.down.sql",
                 "0007_upkeep.sql", "0007_upkeep.down.sql",
+                "0008_observe.sql", "0008_observe.down.sql",
                 "schema_migration.sql",
             ].map { .embedInCode($0) },
             swiftSettings: swiftSettings
@@ -170,8 +181,9 @@ let package = Package(
         .target(
             name: "S3File",
             dependencies: [
-                "Migrations", "Postgres", "S3", asyncHTTPClient, configuration, crypto, logging, nioConcurrencyHelpers, nioCore,
-                nioFoundationCompat, serviceLifecycle,
+                "Migrations", "Postgres", "S3", asyncHTTPClient, configuration, coreMetrics, crypto, logging,
+                nioConcurrencyHelpers,
+                nioCore, nioFoundationCompat, serviceLifecycle, tracing,
             ],
             swiftSettings: swiftSettings + fuzzed
         ),
@@ -187,15 +199,18 @@ let package = Package(
         .target(
             name: "S3FileWorker",
             dependencies: [
-                "Postgres", "S3", "S3File", crypto, asyncAlgorithms, deque, logging, nioConcurrencyHelpers, nioCore, nioPosix,
-                serviceLifecycle,
+                "Postgres", "S3", "S3File", crypto, asyncAlgorithms, coreMetrics, deque, logging, nioConcurrencyHelpers, nioCore,
+                nioPosix, serviceLifecycle, tracing,
             ],
             swiftSettings: swiftSettings
         ),
         // The web side without a framework: forms, endpoints, the browser's script. An adapter for another framework is thin.
         .target(
             name: "S3FileHTTP",
-            dependencies: ["S3", "S3File", crypto, httpTypes, logging, nioConcurrencyHelpers, nioCore, nioFoundationCompat],
+            dependencies: [
+                "S3", "S3File", "S3FileObservability", coreMetrics, crypto, httpTypes, logging, nioConcurrencyHelpers, nioCore,
+                nioFoundationCompat, tracing,
+            ],
             resources: [
                 "script/texts.js", "script/rows.js", "script/files.js", "script/upload.js", "script/form.js", "s3file-retry.js",
                 "s3file-options.js", "s3file-multipart.js", "s3file-status.js", "style/palette.css", "style/files.css",
@@ -205,7 +220,9 @@ let package = Package(
         ),
         .target(
             name: "S3FileHummingbird",
-            dependencies: ["S3File", "S3FileHTTP", httpTypes, hummingbird, nioConcurrencyHelpers, nioCore],
+            dependencies: [
+                "S3File", "S3FileHTTP", "S3FileObservability", httpTypes, hummingbird, nioConcurrencyHelpers, nioCore,
+            ],
             swiftSettings: swiftSettings
         ),
         // For the tests of apps: the record and the store in memory.
@@ -217,8 +234,9 @@ let package = Package(
         .executableTarget(
             name: "S3FileCommand",
             dependencies: [
-                "Migrations", "Postgres", "S3", "S3DevServer", "S3File", "S3FileWorker", argumentParser, asyncHTTPClient,
-                configuration, logging,
+                "Migrations", "Postgres", "S3", "S3DevServer", "S3File", "S3FileHummingbird", "S3FileObservability",
+                "S3FileWorker",
+                argumentParser, asyncHTTPClient, configuration, coreMetrics, hummingbird, logging,
                 nioCore, nioHTTP1, nioPosix, serviceLifecycle, subprocess, systemPackage, unixSignals,
             ],
             swiftSettings: swiftSettings
@@ -245,32 +263,43 @@ let package = Package(
         .target(
             name: "TestEnvironment",
             dependencies: [
-                "Migrations", "Postgres", "S3", "S3DevServer", "S3File", asyncHTTPClient, logging, nioConcurrencyHelpers, nioCore,
-                nioPosix, serviceLifecycle, subprocess, systemPackage,
+                "Migrations", "Postgres", "S3", "S3DevServer", "S3File", "S3FileObservability", asyncHTTPClient, logging,
+                nioConcurrencyHelpers, nioCore, nioPosix, serviceLifecycle, subprocess, systemPackage,
             ],
             path: "Tests/TestEnvironment",
             exclude: ["Django/site.py"],
             swiftSettings: swiftSettings
         ),
         .testTarget(
+            name: "S3FileObservabilityTests",
+            dependencies: ["S3FileObservability", "TestEnvironment", coreMetrics, logging],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
             name: "PostgresTests",
             dependencies: [
-                "Migrations", "Postgres", "TestEnvironment", logging, nioConcurrencyHelpers, nioCore, serviceLifecycle,
+                "Migrations", "Postgres", "S3FileObservability", "TestEnvironment", coreMetrics, logging, nioConcurrencyHelpers,
+                nioCore,
+                serviceLifecycle,
             ],
             swiftSettings: swiftSettings
         ),
         .testTarget(
             name: "S3Tests",
             dependencies: [
-                "S3", "TestEnvironment", asyncHTTPClient, crypto, logging, nioConcurrencyHelpers, nioCore, nioFoundationCompat,
-                nioHTTP1, nioPosix,
+                "S3", "S3FileObservability", "TestEnvironment", asyncHTTPClient, coreMetrics, crypto, logging,
+                nioConcurrencyHelpers,
+                nioCore, nioFoundationCompat, nioHTTP1, nioPosix,
             ],
             exclude: ["Fixtures"],
             swiftSettings: swiftSettings
         ),
         .testTarget(
             name: "S3FileTests",
-            dependencies: ["Migrations", "S3File", "Postgres", "S3", "TestEnvironment", configuration, crypto, logging, nioCore],
+            dependencies: [
+                "Migrations", "S3File", "Postgres", "S3", "TestEnvironment", configuration, crypto, inMemoryTracing, logging,
+                nioCore, tracing,
+            ],
             swiftSettings: swiftSettings
         ),
         .testTarget(
@@ -284,17 +313,20 @@ let package = Package(
         .testTarget(
             name: "S3FileWorkerTests",
             dependencies: [
-                "S3FileWorker", "S3File", "S3DevServer", "S3", "Postgres", "TestEnvironment", asyncHTTPClient, logging,
-                nioConcurrencyHelpers, nioCore, serviceLifecycle,
+                "S3FileWorker", "S3File", "S3DevServer", "S3", "S3FileObservability", "Postgres", "TestEnvironment",
+                asyncHTTPClient,
+                coreMetrics, logging, nioConcurrencyHelpers, nioCore, serviceLifecycle,
             ],
             swiftSettings: swiftSettings
         ),
         .testTarget(
             name: "S3FileHummingbirdTests",
             dependencies: [
-                "S3FileHummingbird", "S3FileHTTP", "S3FileTesting", "S3FileWorker", "S3File", "S3DevServer", "S3", "Postgres",
-                "TestEnvironment",
-                asyncHTTPClient, crypto, hummingbird, hummingbirdTesting, httpTypes, logging, nioConcurrencyHelpers, nioCore,
+                "S3FileHummingbird", "S3FileHTTP", "S3FileObservability", "S3FileTesting", "S3FileWorker", "S3File",
+                "S3DevServer",
+                "S3", "Postgres", "TestEnvironment",
+                asyncHTTPClient, coreMetrics, crypto, hummingbird, hummingbirdTesting, httpTypes, logging, nioConcurrencyHelpers,
+                nioCore,
                 nioHTTP1,
                 serviceLifecycle,
             ],
@@ -311,7 +343,7 @@ let package = Package(
         ),
         .testTarget(
             name: "S3FileHTTPTests",
-            dependencies: ["S3FileHTTP", "S3File", httpTypes],
+            dependencies: ["S3FileHTTP", "S3File", "S3FileObservability", coreMetrics, httpTypes, nioCore],
             swiftSettings: swiftSettings
         ),
         .testTarget(
@@ -328,6 +360,15 @@ let package = Package(
             dependencies: [
                 "S3", "S3File", "S3FileWorker", "Postgres", "TestEnvironment", asyncHTTPClient, logging, nioCore, nioHTTP1,
                 serviceLifecycle,
+            ],
+            swiftSettings: swiftSettings
+        ),
+        // Web side and worker in one process, and all that they tell of themselves.
+        .testTarget(
+            name: "ObservationTests",
+            dependencies: [
+                "Postgres", "S3", "S3DevServer", "S3File", "S3FileHTTP", "S3FileObservability", "S3FileWorker", "TestEnvironment",
+                coreMetrics, httpTypes, inMemoryTracing, logging, nioConcurrencyHelpers, nioCore, serviceLifecycle, tracing,
             ],
             swiftSettings: swiftSettings
         ),

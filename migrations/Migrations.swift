@@ -32,6 +32,7 @@ package enum Migrations {
         Version(5, "settle", PackageResources._005_settle_sql, down: PackageResources._005_settle_down_sql),
         Version(6, "moves", PackageResources._006_moves_sql, down: PackageResources._006_moves_down_sql),
         Version(7, "upkeep", PackageResources._007_upkeep_sql, down: PackageResources._007_upkeep_down_sql),
+        Version(8, "observe", PackageResources._008_observe_sql, down: PackageResources._008_observe_down_sql),
     ]
 
     /// Makes the table of what was applied, or brings it up to date.

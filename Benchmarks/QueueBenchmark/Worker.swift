@@ -1,6 +1,8 @@
 import ArgumentParser
+import CoreMetrics
 import Foundation
 import S3File
+import S3FileObservability
 import S3FileWorker
 import ServiceLifecycle
 import Synchronization
@@ -15,9 +17,11 @@ struct Worker: AsyncParsableCommand {
     @Option(help: "End when nothing came for so many seconds; 0 waits for SIGTERM.") var idle = 1.5
     @Option(help: "End after about so many uploads.") var limit = Int.max
     @Option(help: "Seconds that each move takes.") var moveSeconds = 0.0
+    @Flag(help: "Count for Prometheus, as a worker with a health port does.") var metrics = false
     @Flag(help: "Print each upload's id and the moment at which it was claimed.") var note = false
 
     func run() async throws {
+        if self.metrics { MetricsSystem.bootstrap(PrometheusMetrics()) }
         let work = NoWork(notes: self.note, moveSeconds: self.moveSeconds)
         let pool = try WorkerPool(
             configuration: QueueBenchmark.s3file(concurrency: self.concurrency),

@@ -11,6 +11,7 @@ struct Housekeeping: Sendable {
 
     let connections: Connections
     let options: WorkerPool.Options
+    var metrics = WorkerMetrics()
     let logger: Logger
 
     /// - Parameter jobsCameBack: is called when jobs of dead workers wait again.
@@ -57,8 +58,9 @@ struct Housekeeping: Sendable {
         let sweeper = Sweeper(connections: self.connections, logger: self.logger)
         while await Self.sleep(min(self.options.sweepInterval, .seconds(60))) {
             do {
-                _ = try await sweeper.sweepInTurn(every: self.options.sweepInterval)
+                if let summary = try await sweeper.sweepInTurn(every: self.options.sweepInterval) { self.metrics.swept(summary) }
             } catch {
+                self.metrics.sweepFailed()
                 self.logger.warning("A sweep failed; the next one will go on", metadata: ["error": "\(error)"])
             }
         }

@@ -1,3 +1,4 @@
+import CoreMetrics
 import Foundation
 import Logging
 import NIOConcurrencyHelpers
@@ -24,12 +25,14 @@ final class TmpDeletion: Sendable {
 
     private let work: any StoreWork
     private let queue: UploadQueue
+    private let metrics: WorkerMetrics
     private let logger: Logger
     private let pending = NIOLockedValueBox(Pending())
     private let doorbell = Doorbell()
 
-    init(work: any StoreWork, queue: UploadQueue, logger: Logger) {
+    init(work: any StoreWork, queue: UploadQueue, metrics: WorkerMetrics = WorkerMetrics(), logger: Logger) {
         self.work = work
+        self.metrics = metrics
         self.queue = queue
         self.logger = logger
     }
@@ -126,6 +129,8 @@ final class TmpDeletion: Sendable {
                 let (gone, failure) = try await self.work.deleteTmpObjects(objects, bucket: bucket)
                 if !gone.isEmpty { try await self.queue.noteTmpDeleted(gone) }
                 count += gone.count
+                self.metrics.tmpDeleted.increment(by: gone.count)
+                self.metrics.tmpDeletionFailures.increment(by: objects.count - gone.count)
                 if let failure {
                     self.logger.warning(
                         "Some tmp objects were not deleted; trying again later",
@@ -139,6 +144,7 @@ final class TmpDeletion: Sendable {
                     pending.count += objects.count
                 }
             } catch {
+                self.metrics.tmpDeletionFailures.increment(by: objects.count)
                 self.logger.warning(
                     "Tmp objects were not deleted; trying again later",
                     metadata: ["bucket": "\(bucket)", "count": "\(objects.count)", "error": "\(error)"]

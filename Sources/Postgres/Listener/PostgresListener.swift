@@ -1,3 +1,4 @@
+import CoreMetrics
 package import Logging
 import NIOConcurrencyHelpers
 import ServiceLifecycle
@@ -52,6 +53,10 @@ package struct PostgresListener: Service {
 
     /// Until graceful shutdown or cancellation.
     package func run() async throws {
+        let metrics = ListenerMetrics(channel: self.channels.first ?? "", factory: self.pool.metrics.factory)
+        metrics.isUp.record(0)
+        // One that is not to listen any more is not one that is lost.
+        defer { metrics.isUp.destroy() }
         await cancelWhenGracefulShutdown {
             let failures = NIOLockedValueBox(0)
             while !Task.isCancelled {
@@ -61,9 +66,13 @@ package struct PostgresListener: Service {
                     for channel in self.channels + [self.pingChannel] {
                         try await connection.query("listen \(unescaped: Self.quoted(channel))")
                     }
-                    try await self.serve(connection, failures)
+                    try await self.serve(connection, failures, metrics)
                 } catch {
-                    if !Task.isCancelled { self.report(error, first: failures.withLockedValue { $0 } == 0) }
+                    if !Task.isCancelled {
+                        metrics.isUp.record(0)
+                        metrics.lost.increment()
+                        self.report(error, first: failures.withLockedValue { $0 } == 0)
+                    }
                 }
                 await connection.close()
                 let count = failures.withLockedValue { failures in
@@ -88,7 +97,11 @@ package struct PostgresListener: Service {
     }
 
     /// Passes on what it hears. Returns when the task was cancelled, and throws when it hears no more.
-    private func serve(_ connection: PostgresConnection, _ failures: NIOLockedValueBox<Int>) async throws {
+    private func serve(
+        _ connection: PostgresConnection,
+        _ failures: NIOLockedValueBox<Int>,
+        _ metrics: ListenerMetrics
+    ) async throws {
         let echo = Echo()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
@@ -103,6 +116,7 @@ package struct PostgresListener: Service {
             group.addTask {
                 try await self.ping(echo) {
                     failures.withLockedValue { $0 = 0 }
+                    metrics.isUp.record(1)
                     self.logger.info("The listener hears Postgres")
                     self.continuation.yield(.connected)
                 }

@@ -69,6 +69,15 @@ struct PoolState {
 
     private var total: Int { self.idle.count + self.leased.count + self.opening.count }
 
+    /// How many of each there are.
+    struct Load: Sendable, Hashable {
+        var idle, leased, opening, waiters: Int
+    }
+
+    var load: Load {
+        Load(idle: self.idle.count, leased: self.leased.count, opening: self.opening.count, waiters: self.deadlines.count)
+    }
+
     // MARK: Life
 
     /// Nil when it was called before.

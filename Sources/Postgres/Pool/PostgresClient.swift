@@ -1,3 +1,4 @@
+import CoreMetrics
 package import Logging
 import NIOConcurrencyHelpers
 import ServiceLifecycle
@@ -28,6 +29,7 @@ package final class PostgresClient: Service, Sendable {
     }
 
     package let configuration: PostgresConfiguration
+    package let metrics: PostgresMetrics
     private let logger: Logger
     private let shell: NIOLockedValueBox<Shell>
     private let work: AsyncStream<Work>
@@ -35,8 +37,9 @@ package final class PostgresClient: Service, Sendable {
     private let drained: AsyncStream<Never>
     private let drainedContinuation: AsyncStream<Never>.Continuation
 
-    package init(configuration: PostgresConfiguration, logger: Logger) {
+    package init(configuration: PostgresConfiguration, metrics: PostgresMetrics = PostgresMetrics(), logger: Logger) {
         self.configuration = configuration
+        self.metrics = metrics
         self.logger = logger
         self.shell = NIOLockedValueBox(
             Shell(machine: PoolState(maximum: configuration.maximumConnections, patience: configuration.connectTimeout))
@@ -54,6 +57,7 @@ package final class PostgresClient: Service, Sendable {
         }
         await withGracefulShutdownHandler {
             await withDiscardingTaskGroup { group in
+                if self.metrics.isUsed { group.addTask { await self.tellLoad() } }
                 for await work in self.work {
                     group.addTask { await self.perform(work) }
                 }
@@ -66,6 +70,12 @@ package final class PostgresClient: Service, Sendable {
         await self.waitForLeases()
         await self.closeLeased()
         self.logger.debug("Closed all connections to Postgres")
+    }
+
+    private func tellLoad() async {
+        repeat {
+            self.metrics.tell(self.shell.withLockedValue { $0.machine.load })
+        } while (try? await Task.sleep(for: PostgresMetrics.interval)) != nil
     }
 
     private func beginShutdown() {
@@ -102,10 +112,12 @@ package final class PostgresClient: Service, Sendable {
                 try await connection.connect()
                 self.shell.withLockedValue { $0.connections[id] = connection }
                 self.change { $0.opened(id) }
+                self.metrics.connected.increment()
                 self.logger.debug("Connected to Postgres", metadata: ["postgres.connection": "\(id.number)"])
             } catch {
                 let failure = error as? PostgresError ?? PostgresError(.connection, "Cannot connect to Postgres: \(error)")
                 if failure.code != .cancelled {
+                    self.metrics.failed.increment()
                     self.logger.info("Cannot connect to Postgres", metadata: ["error": "\(failure)"])
                     self.shell.withLockedValue { $0.lastFailure = failure }
                 }
@@ -124,6 +136,8 @@ package final class PostgresClient: Service, Sendable {
             shell.machine.leaseNow().flatMap { id in shell.connections[id].map { Lease(id: id, connection: $0) } }
         }
         if let idle { return idle }
+        let start = ContinuousClock.now
+        defer { self.metrics.wait.record(since: start) }
         let waiter = self.shell.withLockedValue { shell in
             shell.lastWaiter += 1
             return WaiterID(number: shell.lastWaiter)

@@ -90,7 +90,7 @@ extension S3Client {
         try await self.send(request) { _ throws(S3Error) in }
     }
 
-    private func bucketRequest(_ operation: String, _ method: HTTPMethod, _ bucket: String) -> S3Request {
+    private func bucketRequest(_ operation: S3Operation, _ method: HTTPMethod, _ bucket: String) -> S3Request {
         S3Request(operation: operation, method: method, bucket: bucket, timeout: self.timeouts.request)
     }
 }

@@ -56,7 +56,7 @@ extension S3Client {
     /// ([AWS: CopyObject](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html))
     package func copyObject(_ copy: S3CopyRequest) async throws -> S3CopyResult {
         var request = S3Request(
-            operation: "CopyObject",
+            operation: .copyObject,
             method: .PUT,
             bucket: copy.bucket,
             key: copy.key,

@@ -81,7 +81,7 @@ extension S3Client {
             }
         }
         var request = S3Request(
-            operation: "DeleteObjects",
+            operation: .deleteObjects,
             method: .POST,
             bucket: bucket,
             query: [("delete", "")],

@@ -39,7 +39,7 @@ extension S3Client {
         maxKeys: Int = 1000
     ) async throws -> S3Listing {
         var request = S3Request(
-            operation: "ListObjectsV2",
+            operation: .listObjectsV2,
             method: .GET,
             bucket: bucket,
             // Keys may hold characters that XML has no form for, so S3 is asked to encode them.

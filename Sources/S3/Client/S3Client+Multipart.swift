@@ -35,7 +35,7 @@ extension S3Client {
         attributes: S3ObjectAttributes = S3ObjectAttributes()
     ) async throws -> String {
         var request = S3Request(
-            operation: "CreateMultipartUpload",
+            operation: .createMultipartUpload,
             method: .POST,
             bucket: bucket,
             key: key,
@@ -58,7 +58,7 @@ extension S3Client {
         number: Int,
         body: ByteBuffer
     ) async throws -> S3Part {
-        var request = self.partRequest("UploadPart", bucket, key, uploadID, number)
+        var request = self.partRequest(.uploadPart, bucket, key, uploadID, number)
         request.timeout = self.timeouts.request + .seconds(body.readableBytes / 125_000)
         request.body = body
         let subject = request.subject
@@ -80,7 +80,7 @@ extension S3Client {
         number: Int,
         range: ClosedRange<Int64>?
     ) async throws -> S3Part {
-        var request = self.partRequest("UploadPartCopy", copy.bucket, copy.key, uploadID, number)
+        var request = self.partRequest(.uploadPartCopy, copy.bucket, copy.key, uploadID, number)
         request.timeout = self.timeouts.copy
         try self.addSource(copy, to: &request)
         request.add("x-amz-copy-source-range", range.map { "bytes=\($0.lowerBound)-\($0.upperBound)" })
@@ -113,7 +113,7 @@ extension S3Client {
             }
         }
         var request = S3Request(
-            operation: "CompleteMultipartUpload",
+            operation: .completeMultipartUpload,
             method: .POST,
             bucket: bucket,
             key: key,
@@ -140,7 +140,7 @@ extension S3Client {
     /// Gives the parts up. An upload that is gone is success.
     package func abortMultipartUpload(bucket: String, key: String, uploadID: String) async throws {
         let request = S3Request(
-            operation: "AbortMultipartUpload",
+            operation: .abortMultipartUpload,
             method: .DELETE,
             bucket: bucket,
             key: key,
@@ -155,7 +155,7 @@ extension S3Client {
     }
 
     private func partRequest(
-        _ operation: String,
+        _ operation: S3Operation,
         _ bucket: String,
         _ key: String,
         _ uploadID: String,

@@ -62,7 +62,7 @@ extension S3Client {
         var marker = 0
         for _ in 0..<Self.partPages {
             let request = S3Request(
-                operation: "ListParts",
+                operation: .listParts,
                 method: .GET,
                 bucket: bucket,
                 key: key,
@@ -100,7 +100,7 @@ extension S3Client {
         after marker: S3UploadListing.Marker? = nil
     ) async throws -> S3UploadListing {
         var request = S3Request(
-            operation: "ListMultipartUploads",
+            operation: .listMultipartUploads,
             method: .GET,
             bucket: bucket,
             // Encoded keys are not asked for: Ceph sends them and does not say so, and ministack does not send them.

@@ -24,7 +24,7 @@ extension S3Client {
         checksum: Bool = false
     ) async throws -> S3ObjectHead {
         var request = S3Request(
-            operation: "HeadObject",
+            operation: .headObject,
             method: .HEAD,
             bucket: bucket,
             key: key,
@@ -90,7 +90,7 @@ extension S3Client {
         ifMatch: String? = nil
     ) async throws {
         var request = S3Request(
-            operation: "DeleteObject",
+            operation: .deleteObject,
             method: .DELETE,
             bucket: bucket,
             key: key,
@@ -112,7 +112,7 @@ extension S3Client {
         size: Int64
     ) -> S3Request {
         var request = S3Request(
-            operation: "PutObject",
+            operation: .putObject,
             method: .PUT,
             bucket: bucket,
             key: key,

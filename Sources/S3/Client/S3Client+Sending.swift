@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import Logging
 import NIOCore
 import NIOHTTP1
+import Tracing
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -92,6 +93,15 @@ extension S3Client {
 
     /// Attempts, waits between them, and the decision of what an error means.
     func repeating<R: Sendable>(_ request: S3Request, _ attempt: () async throws -> R) async throws -> R {
+        guard self.observation.spans.tracer != nil else { return try await self.repeating(request, nil, attempt) }
+        return try await self.observation.withSpan(request) { try await self.repeating(request, $0, attempt) }
+    }
+
+    private func repeating<R: Sendable>(
+        _ request: S3Request,
+        _ span: (any Span)?,
+        _ attempt: () async throws -> R
+    ) async throws -> R {
         let limiter = self.concurrency.limiter(request.bucket)
         var number = 1
         var paid = 0
@@ -105,9 +115,11 @@ extension S3Client {
                 limiter.release(permit, .other)
                 throw error
             }
+            let start = ContinuousClock.now
             do {
                 let result = try await attempt()
                 limiter.release(permit, .success)
+                self.observation.ended(request.operation, .ok, since: start)
                 self.budget.earn(paid: paid)
                 return result
             } catch {
@@ -117,12 +129,17 @@ extension S3Client {
                     failure = try self.failure(error, request)
                 } catch {
                     limiter.release(permit, .other)
+                    self.observation.ended(request.operation, .cancelled, since: start)
                     throw error
                 }
+                self.observation.ended(request.operation, S3Observation.Outcome(failure), since: start)
                 limiter.release(permit, failure.code.isThrottling(status: failure.status) ? .throttled : .other)
             }
             // What was put right costs no attempt, once for each cause.
-            if failure.isRemedied, remedied.insert(failure.code).inserted { continue }
+            if failure.isRemedied, remedied.insert(failure.code).inserted {
+                self.observation.repeats(failure, span)
+                continue
+            }
             let mayRepeat = request.repetition == .safe || failure.code.isRefusal(status: failure.status)
             guard
                 mayRepeat, let delay = self.retry.delay(after: number, error: failure), let price = self.budget.pay(for: failure)
@@ -130,6 +147,7 @@ extension S3Client {
                 throw request.repetition == .safe ? failure : failure.orOutcomeUnknown
             }
             paid = price
+            self.observation.repeats(failure, span)
             self.logger.debug(
                 "Repeating an S3 request",
                 metadata: ["s3.operation": "\(request.operation)", "s3.attempt": "\(number)", "error": "\(failure)"]

@@ -63,7 +63,7 @@ extension S3Client {
         after marker: S3VersionListing.Marker? = nil
     ) async throws -> S3VersionListing {
         var request = S3Request(
-            operation: "ListObjectVersions",
+            operation: .listObjectVersions,
             method: .GET,
             bucket: bucket,
             query: [("versions", ""), ("max-keys", "1000")],

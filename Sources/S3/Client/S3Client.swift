@@ -1,7 +1,6 @@
 package import AsyncHTTPClient
 package import Logging
 import NIOCore
-import Tracing
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -46,13 +45,14 @@ package struct S3Client: Sendable {
     package var beforeEachAttempt: (@Sendable () async throws -> Void)?
 
     let httpClient: HTTPClient
-    let logger: Logger
+    package var logger: Logger
     /// The time by which requests are signed.
     package let clock: ServerClock
     /// How many requests the buckets' store takes at a time.
     package let concurrency = BucketConcurrency()
     package let budget = RetryBudget()
     let keys = SigningKeyCache()
+    package let observation: S3Observation
     private let endpoint: Result<S3Endpoint, S3Error>
     private let publicEndpoint: Result<S3Endpoint, S3Error>
 
@@ -65,9 +65,11 @@ package struct S3Client: Sendable {
         logger: Logger,
         retry: S3RetryPolicy = S3RetryPolicy(),
         timeouts: Timeouts = Timeouts(),
-        clock: ServerClock = ServerClock()
+        clock: ServerClock = ServerClock(),
+        observation: S3Observation = S3Observation()
     ) {
         self.clock = clock
+        self.observation = observation
         self.configuration = configuration
         self.httpClient = httpClient
         self.logger = logger
@@ -99,8 +101,8 @@ package struct S3Client: Sendable {
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 64
         configuration.connectionPool.idleTimeout = .seconds(30)
         configuration.connectionPool.retryConnectionEstablishment = false
-        // Spans for a tracer that drops them would still cost their attributes, at every request.
-        if configuration.tracing.tracer is NoOpTracer { configuration.tracing.tracer = nil }
+        // The S3 client has spans of its own, which know the operation.
+        configuration.tracing.tracer = nil
         return configuration
     }
 

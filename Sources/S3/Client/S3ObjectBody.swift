@@ -113,7 +113,7 @@ extension S3Client {
         ifMatch: String? = nil
     ) async throws -> S3ObjectBody {
         var request = S3Request(
-            operation: "GetObject",
+            operation: .getObject,
             method: .GET,
             bucket: bucket,
             key: key,

@@ -10,7 +10,7 @@ struct S3Request: Sendable {
         case unsafe
     }
 
-    var operation: String
+    var operation: S3Operation
     var method: HTTPMethod
     var bucket: String
     var key: String?
@@ -25,11 +25,11 @@ struct S3Request: Sendable {
 
     /// S3 works on these before it answers, and may send nothing meanwhile, or blanks that keep the connection open.
     var mayBeSilent: Bool {
-        self.operation == "CopyObject" || self.operation == "UploadPartCopy" || self.operation == "CompleteMultipartUpload"
+        self.operation == .copyObject || self.operation == .uploadPartCopy || self.operation == .completeMultipartUpload
     }
 
     var subject: S3Error.Subject {
-        S3Error.Subject(operation: self.operation, bucket: self.bucket, hasKey: self.key != nil)
+        S3Error.Subject(operation: self.operation.name, bucket: self.bucket, hasKey: self.key != nil)
     }
 
     /// Adds a header when there is a value for it.

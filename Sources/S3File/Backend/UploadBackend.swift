@@ -13,11 +13,16 @@ package protocol UploadBackend: Sendable {
     ///
     /// - Throws: ``SchemaError`` when this version cannot work with it.
     func requireSchema(logger: Logger) async throws
+    /// Asks the record once, for a health report.
+    func checkSchema() async throws
     /// Until it is cancelled: calls `hear` when statuses may have changed. May miss some.
     func listen(logger: Logger, _ hear: @escaping @Sendable () -> Void) async
 }
 
 extension UploadBackend {
+    /// All is always well.
+    package func checkSchema() async throws {}
+
     /// Hears nothing.
     package func listen(logger: Logger, _ hear: @escaping @Sendable () -> Void) async {
         await Doorbell().wait()
@@ -27,6 +32,8 @@ extension UploadBackend {
 extension Connections: UploadBackend {
     package var record: any UploadRecord { self.queue }
     package var storage: any UploadStorage { self.s3 }
+
+    package func checkSchema() async throws { try await self.queue.checkSchema() }
 
     package func listen(logger: Logger, _ hear: @escaping @Sendable () -> Void) async {
         let listener = PostgresListener(

@@ -14,12 +14,14 @@ package final class Connections: Service {
     package let s3: S3Client
     package let queue: UploadQueue
     private let http: HTTPClient
+    private let logger: Logger
     private let hasRun = Atomic(false)
 
     /// - Parameter eventLoop: does all I/O with S3; nil spreads it over those that there are.
     /// - Throws: ``ConfigurationError`` for an endpoint or a region that cannot be used.
     package init(configuration: S3FileConfiguration, on eventLoop: (any EventLoop)? = nil, logger: Logger) throws {
         self.configuration = configuration
+        self.logger = logger
         // Before there is an HTTP client that would have to be shut down.
         var s3 = try S3Configuration(configuration)
         do {
@@ -68,12 +70,30 @@ package final class Connections: Service {
     package func run() async throws {
         self.hasRun.store(true, ordering: .relaxed)
         do {
-            try await self.postgres.run()
+            try await withThrowingDiscardingTaskGroup { group in
+                if self.queue.metrics.isUsed {
+                    group.addTask { await self.tellMetrics() }
+                }
+                defer { group.cancelAll() }
+                try await self.postgres.run()
+            }
         } catch {
             try? await self.http.shutdown()
             throw error
         }
         try await self.http.shutdown()
+    }
+
+    /// What stands still and is not counted as it happens.
+    private func tellMetrics() async {
+        let buckets: Set = [self.configuration.bucket, self.configuration.tmpBucket]
+        await withDiscardingTaskGroup { group in
+            group.addTask { await StoreGauges(self.s3, buckets: buckets).keepTelling() }
+            group.addTask {
+                var gauges = QueueGauges(queue: self.queue, logger: self.logger)
+                await gauges.keepTelling()
+            }
+        }
     }
 
     /// Connections for the length of one piece of work, such as a command.

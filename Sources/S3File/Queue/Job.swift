@@ -22,6 +22,8 @@ package struct Job: Sendable, Equatable {
     package var place: Lane
     /// Whether it came from a fair queue, which has no lanes.
     package var isFair: Bool
+    /// The span under which it was enqueued.
+    package var traceparent: Traceparent?
 
     package init(
         id: UUID,
@@ -38,7 +40,8 @@ package struct Job: Sendable, Equatable {
         key: String,
         storage: StorageSettings? = nil,
         place: Lane,
-        isFair: Bool = false
+        isFair: Bool = false,
+        traceparent: Traceparent? = nil
     ) {
         self.id = id
         self.attempt = attempt
@@ -55,6 +58,7 @@ package struct Job: Sendable, Equatable {
         self.storage = storage
         self.place = place
         self.isFair = isFair
+        self.traceparent = traceparent
     }
 }
 

@@ -12,10 +12,18 @@ extension UploadQueue {
     ///   - lanes: where to read on, from an earlier claim. With `nil` it looks for all there are, and serves the fair queues too: a worker does
     ///     that every now and then, and whenever a claim comes back short.
     package func claim(worker: Int64, room: Int, queues: [String]?, lanes: [Lane]?) async throws -> [Job] {
-        try await self.client.query(
-            Self.claimStatement(worker: worker, room: room, queues: queues, lanes: lanes),
-            timeout: .after(.seconds(5))
-        ).map(Job.init(row:))
+        try self.claimed(
+            try await self.client.query(
+                Self.claimStatement(worker: worker, room: room, queues: queues, lanes: lanes),
+                timeout: .after(.seconds(5))
+            )
+        )
+    }
+
+    private func claimed(_ rows: PostgresRows) throws -> [Job] {
+        let jobs = try rows.map(Job.init(row:))
+        if !jobs.isEmpty { self.metrics.claimed(jobs, at: try rows[0]["now", Date.self]) }
+        return jobs
     }
 
     /// Settles and claims in one round trip and one commit. What is settled makes no room by itself: `room` is what the worker has.
@@ -33,12 +41,12 @@ extension UploadQueue {
             ],
             timeout: .after(.seconds(5))
         )
-        return (try Self.settlements(results[0]), try results[1].map(Job.init(row:)))
+        return (try Self.settlements(results[0]), try self.claimed(results[1]))
     }
 
     static func claimStatement(worker: Int64, room: Int, queues: [String]?, lanes: [Lane]?) -> SQL {
         """
-        select * from s3file.claim(
+        select *, now() as now from s3file.claim(
             worker => \(worker), room => \(Int32(max(0, min(room, Self.largestClaim)))), queues => \(queues),
             lane_queues => \(lanes?.map(\.queue)), lane_priorities => \(lanes?.map(\.priority)),
             lane_run_ats => \(lanes?.map(\.runAt)), lane_uploads => \(lanes?.map(\.uploadID)),
@@ -79,7 +87,8 @@ extension Job {
                 runAt: try row["run_at", Date.self],
                 uploadID: try row["id", UUID.self]
             ),
-            isFair: try row["fair", Bool.self]
+            isFair: try row["fair", Bool.self],
+            traceparent: try row["traceparent", String?.self].flatMap { Traceparent($0) }
         )
     }
 }

@@ -1,3 +1,4 @@
+import CoreMetrics
 package import Foundation
 import Postgres
 
@@ -17,22 +18,24 @@ extension UploadQueue {
         placement: QueuePlacement = QueuePlacement()
     ) async throws -> [Upload] {
         guard let first = promises.first else { return [] }
-        let storage = try Self.storageStatements(promises)
-        let rows =
-            if promises.count == 1, storage.isEmpty {
-                try await self.client.query(Self.enqueueStatement(first, hold, metadata, placement))
-            } else if promises.count == 1 {
-                // One transaction, so that no worker sees the one without the other.
-                try await self.client.pipeline([Self.enqueueStatement(first, hold, metadata, placement)] + storage)[0]
-            } else {
-                try await self.enqueueMany(promises, hold, metadata, placement, storage)
-            }
+        let start = ContinuousClock.now
+        let rows: PostgresRows
+        do {
+            rows = try await self.enqueue(first, promises, hold, metadata, placement)
+        } catch {
+            self.metrics.enqueueFailed.increment()
+            throw error
+        }
+        self.metrics.enqueue.record(since: start)
         var enqueued: [(id: UUID, key: String, isNew: Bool)] = Array(repeating: (first.id, "", false), count: promises.count)
         for row in rows {
             let place = promises.count == 1 ? 0 : try row["place", Int.self] - 1
             enqueued[place] = (try row["id", UUID.self], try row["final_key", String.self], try row["is_new", Bool.self])
         }
         let known = try await self.uploads(enqueued.filter { !$0.isNew }.map(\.id))
+        let count = enqueued.count(where: \.isNew)
+        self.metrics.enqueued.increment(by: count)
+        self.metrics.enqueuedAgain.increment(by: enqueued.count - count)
         let now = try rows[0]["now", Date.self]
         return try zip(promises, enqueued).map { promise, entry in
             if entry.isNew {
@@ -45,12 +48,39 @@ extension UploadQueue {
         }
     }
 
+    private func enqueue(
+        _ first: UploadPromise,
+        _ promises: [UploadPromise],
+        _ hold: Duration?,
+        _ metadata: String?,
+        _ placement: QueuePlacement
+    ) async throws -> PostgresRows {
+        let storage = try Self.storageStatements(promises)
+        let trace = Traceparent.current.map(Self.traceStatement)
+        if promises.count > 1 { return try await self.enqueueMany(promises, hold, metadata, placement, storage, trace) }
+        let enqueue = Self.enqueueStatement(first, hold, metadata, placement)
+        guard trace != nil || !storage.isEmpty else { return try await self.client.query(enqueue) }
+        return try await self.pipeline(enqueue, storage, trace)
+    }
+
+    /// One transaction, so that no worker sees the one without the other.
+    private func pipeline(_ enqueue: SQL, _ storage: [SQL], _ trace: SQL?) async throws -> PostgresRows {
+        let results = try await self.client.pipeline((trace.map { [$0] } ?? []) + [enqueue] + storage)
+        return results[trace == nil ? 0 : 1]
+    }
+
+    /// For the uploads of this transaction: the column's default reads it.
+    private static func traceStatement(_ traceparent: Traceparent) -> SQL {
+        "select set_config('s3file.traceparent', \(traceparent.description), true)"
+    }
+
     private func enqueueMany(
         _ promises: [UploadPromise],
         _ hold: Duration?,
         _ metadata: String?,
         _ placement: QueuePlacement,
-        _ storage: [SQL]
+        _ storage: [SQL],
+        _ trace: SQL?
     ) async throws -> PostgresRows {
         do {
             let enqueue: SQL = """
@@ -64,7 +94,7 @@ extension UploadQueue {
                     metadata => array_fill(coalesce(\(metadata)::jsonb, '{}'), array[\(Int32(promises.count))]),
                     queue => \(placement.queue), priority => \(placement.priority), max_attempts => \(placement.maxAttempts))
                 """
-            return try await self.client.pipeline([enqueue] + storage)[0]
+            return try await self.pipeline(enqueue, storage, trace)
         } catch let error as PostgresError where error.sqlState.map(Self.refusals.contains) == true {
             // Again one by one, in one transaction, so that the error says which of them was refused.
             _ = try await self.client.pipeline(

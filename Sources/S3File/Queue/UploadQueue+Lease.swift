@@ -1,3 +1,4 @@
+import CoreMetrics
 package import Foundation
 import Postgres
 
@@ -47,10 +48,12 @@ extension UploadQueue {
     ///
     /// - Parameter inFlight: all that it does know of.
     package func giveBackOthers(worker: Int64, inFlight: [UUID]) async throws -> Int {
-        try await self.client.query(
+        let count = try await self.client.query(
             "select s3file.give_back_others(worker => \(worker), in_flight => \(inFlight)) as count",
             timeout: .after(.seconds(5))
         )[0]["count", Int.self]
+        self.metrics.putBack.increment(by: count)
+        return count
     }
 
     /// Ends leases that ran out, and takes the jobs of dead workers back into the queue; those that have used up their attempts end as failed.
@@ -58,12 +61,14 @@ extension UploadQueue {
     /// - Parameter slack: how much later than a lease's end.
     /// - Returns: how many were taken back, at most 500 at a time.
     package func reap(slack: Duration = Self.reapSlack, sinceServerStart: Duration = Self.leaseDuration) async throws -> Int {
-        try await self.client.query(
+        let count = try await self.client.query(
             """
             select s3file.reap(slack => make_interval(secs => \(Self.seconds(slack))),
                                lease => make_interval(secs => \(Self.seconds(sinceServerStart)))) as count
             """
         )[0]["count", Int.self]
+        self.metrics.reaped.increment(by: count)
+        return count
     }
 
     static func seconds(_ duration: Duration) -> Double {

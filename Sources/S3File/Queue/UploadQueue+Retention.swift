@@ -1,3 +1,4 @@
+import CoreMetrics
 package import Foundation
 import Postgres
 
@@ -19,15 +20,19 @@ extension UploadQueue {
                 after => \(after), at_most => \(Int32(limit)))
             """
         )[0]
-        return (try row["next_after", UUID?.self], try row["pruned", Int.self])
+        let pruned = try row["pruned", Int.self]
+        self.metrics.prunedUploads.increment(by: pruned)
+        return (try row["next_after", UUID?.self], pruned)
     }
 
     /// Forgets events that are older than `age`, the oldest first, at most `limit`.
     ///
     /// - Returns: how many went.
     package func pruneEvents(olderThan age: Duration, limit: Int) async throws -> Int {
-        try await self.client.query(
+        let count = try await self.client.query(
             "select s3file.prune_events(age => make_interval(secs => \(Self.seconds(age))), at_most => \(Int32(limit))) as count"
         )[0]["count", Int.self]
+        self.metrics.prunedEvents.increment(by: count)
+        return count
     }
 }

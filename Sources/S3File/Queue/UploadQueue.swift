@@ -10,7 +10,10 @@ package struct UploadQueue: Sendable {
 
     package let client: PostgresClient
 
-    package init(client: PostgresClient) {
+    package let metrics: QueueMetrics
+
+    package init(client: PostgresClient, metrics: QueueMetrics = QueueMetrics()) {
         self.client = client
+        self.metrics = metrics
     }
 }

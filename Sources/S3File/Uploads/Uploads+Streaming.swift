@@ -1,3 +1,4 @@
+import CoreMetrics
 package import NIOCore
 import S3
 
@@ -51,6 +52,7 @@ extension Uploads {
         let declared = type ?? "application/octet-stream"
         let limit = field.largestStreamed.bytes
         var size: Int64 = 0
+        defer { self.metrics.streamedBytes.increment(by: size) }
         do {
             try await self.tmpWriter.write(
                 key: key,

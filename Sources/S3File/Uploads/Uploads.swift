@@ -1,9 +1,11 @@
 public import Configuration
+import CoreMetrics
 public import Foundation
 public import Logging
 import Postgres
-import S3
+package import S3
 public import ServiceLifecycle
+import Tracing
 
 /// What an app holds: it draws inputs, verifies what forms bring back, enqueues it, and tells how far it is.
 ///
@@ -33,6 +35,9 @@ public final class Uploads: Service {
     /// Where whoever waits for news of uploads gets them.
     package let feed: StatusFeed
     let logger: Logger
+    package let metrics: UploadsMetrics
+    package let spans: SpanSource
+    private let databaseHealth = DatabaseHealth()
 
     /// - Parameters:
     ///   - configuration: the settings.
@@ -60,7 +65,9 @@ public final class Uploads: Service {
         self.paths = paths
         self.keys = try SigningKeys(secrets: configuration.secrets)
         self.statusTokens = StatusToken(keys: self.keys)
-        self.streamSlots = StreamSlots(limit: configuration.streamedForms)
+        self.metrics = UploadsMetrics()
+        self.spans = SpanSource()
+        self.streamSlots = StreamSlots(limit: configuration.streamedForms, metrics: self.metrics)
         self.backend = backend
         self.record = backend.record
         self.storage = backend.storage
@@ -86,6 +93,14 @@ public final class Uploads: Service {
     ///
     /// - Throws: ``SchemaError`` when the tables are not those that this version works with.
     public func run() async throws {
+        try await withGracefulShutdownHandler {
+            try await self.serve()
+        } onGracefulShutdown: {
+            self.databaseHealth.stop()
+        }
+    }
+
+    private func serve() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await self.backend.run() }
             group.addTask {
@@ -94,11 +109,20 @@ public final class Uploads: Service {
                     group.addTask { await self.wakeUp.run() }
                     group.addTask { await self.newsOfStatuses.run() }
                     group.addTask { await self.feed.run() }
+                    if self.metrics.isUsed { group.addTask { await self.tellWaiting() } }
+                    group.addTask { await self.databaseHealth.keepAsking(self.backend) }
                 }
             }
             defer { group.cancelAll() }
             try await group.next()
         }
+    }
+
+    private func tellWaiting() async {
+        self.metrics.statusLimit.record(self.configuration.statusStreams)
+        repeat {
+            self.metrics.statusWaiting.record(self.feed.count)
+        } while (try? await cancelWhenGracefulShutdown { try await Task.sleep(for: .seconds(1)) }) != nil
     }
 
     // MARK: Taking
@@ -121,8 +145,12 @@ public final class Uploads: Service {
             tmpPrefix: self.configuration.tmpPrefix,
             django: self.configuration.djangoSecret.map(DjangoSignature.init)
         )
-        return try await verification.promises(in: form, fields: fields, subject: subject) { key in
-            try await record.promise(tmpBucket: tmpBucket, tmpKey: key, owner: subject, bucket: bucket)
+        return try await self.spans.withSpan("s3file.verify") { (span) throws(UploadError) in
+            let promises = try await verification.promises(in: form, fields: fields, subject: subject) { key in
+                try await record.promise(tmpBucket: tmpBucket, tmpKey: key, owner: subject, bucket: bucket)
+            }
+            span?.attributes["s3file.files"] = promises.values.reduce(0) { $0 + $1.count }
+            return promises
         }
     }
 
@@ -157,7 +185,17 @@ public final class Uploads: Service {
     ) async throws(UploadError) -> [Upload] {
         let uploads: [Upload]
         do {
-            uploads = try await self.record.enqueue(promises, hold: hold, metadata: metadata, placement: placement)
+            // As a message is sent: <https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/>
+            uploads = try await self.spans.withSpan("enqueue \(placement.queue)", ofKind: .producer) { span in
+                span?.updateAttributes { attributes in
+                    attributes["messaging.system"] = "s3file"
+                    attributes["messaging.operation.name"] = "enqueue"
+                    attributes["messaging.operation.type"] = "send"
+                    attributes["messaging.destination.name"] = placement.queue
+                    attributes["messaging.batch.message_count"] = promises.count
+                }
+                return try await self.record.enqueue(promises, hold: hold, metadata: metadata, placement: placement)
+            }
         } catch let error as UploadError {
             throw error
         } catch {
@@ -253,5 +291,12 @@ public final class Uploads: Service {
             contentType: nil,
             now: Date()
         )
+    }
+}
+
+extension Uploads: HealthReporting {
+    /// Ready while Postgres answers and has the tables; S3 is asked by forms alone, and its absence is for each of them to say.
+    public var health: HealthReport {
+        HealthReport(readiness: self.databaseHealth.checks())
     }
 }

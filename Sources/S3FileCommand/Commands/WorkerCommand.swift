@@ -1,5 +1,6 @@
 import ArgumentParser
 import Configuration
+import CoreMetrics
 import S3File
 import S3FileWorker
 import ServiceLifecycle
@@ -19,15 +20,33 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(help: "Names of the queues to serve, by comma (S3FILE_WORKER_QUEUES); all unless it is set.")
     var queues: String?
 
+    @Option(help: "Answer /health/live, /health/ready and /metrics on this port (S3FILE_HEALTH_PORT); 0 takes a free one.")
+    var healthPort: Int?
+
+    @Option(help: "The address to answer them on (S3FILE_HEALTH_HOST); 127.0.0.1 unless it is set.")
+    var healthHost: String?
+
     @OptionGroup var settings: SettingsOptions
 
     func run() async throws {
-        let configuration = try await self.settings.configuration(flags: [("s3file.workerQueues", self.queues)])
+        let reader = try await self.settings.reader(flags: [
+            ("s3file.workerQueues", self.queues), ("s3file.healthPort", self.healthPort.map { "\($0)" }),
+            ("s3file.healthHost", self.healthHost),
+        ])
+        let configuration = try S3FileConfiguration(reader: reader)
         let problems = DeployCheck.settingsFindings(configuration)
         if configuration.environment == .production, let first = problems.first { throw ConfigurationError(first.description) }
-        let logger = self.settings.logger
+        let logger = try self.settings.logger(reader: reader)
+        var services: [any Service] = []
+        if let health = try HealthSettings(reader: reader) {
+            let metrics = MetricsSystem.beginCounting()
+            let pool = try WorkerPool(configuration: configuration, logger: logger)
+            services = [HealthListener(health, [pool], metrics: metrics, logger: logger), pool]
+        } else {
+            services = [try WorkerPool(configuration: configuration, logger: logger)]
+        }
         var group = ServiceGroupConfiguration(
-            services: [try WorkerPool(configuration: configuration, logger: logger)],
+            services: services,
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: logger
         )

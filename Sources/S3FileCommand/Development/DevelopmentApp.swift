@@ -1,3 +1,4 @@
+import CoreMetrics
 import Logging
 import Postgres
 import S3DevServer
@@ -60,7 +61,13 @@ final class DevelopmentApp: Service {
             )
         }
         if self.hasWorker {
-            services.append(try WorkerPool(configuration: configuration, logger: self.logger))
+            if let health = try self.settings.health() {
+                let metrics = MetricsSystem.beginCounting()
+                let pool = try WorkerPool(configuration: configuration, logger: self.logger)
+                services += [HealthListener(health, [pool], metrics: metrics, logger: self.logger), pool]
+            } else {
+                services.append(try WorkerPool(configuration: configuration, logger: self.logger))
+            }
         }
         services.append(Announcement(settings: self.settings, app: self.port, s3: self.s3Port))
         if let child {

@@ -12,10 +12,13 @@ struct DevelopmentSettings: Sendable {
     let environment: [String: String]
 
     /// The same settings for what runs in this process.
-    func configuration() throws -> S3FileConfiguration {
-        try S3FileConfiguration(
-            reader: ConfigReader(provider: EnvironmentVariablesProvider(environmentVariables: self.environment))
-        )
+    func configuration() throws -> S3FileConfiguration { try S3FileConfiguration(reader: self.reader) }
+
+    /// Where the worker answers probes and Prometheus, if it shall.
+    func health() throws -> HealthSettings? { try HealthSettings(reader: self.reader) }
+
+    private var reader: ConfigReader {
+        ConfigReader(provider: EnvironmentVariablesProvider(environmentVariables: self.environment))
     }
 
     static func hasDatabase(_ environment: [String: String]) -> Bool {

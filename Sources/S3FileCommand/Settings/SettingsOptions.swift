@@ -3,6 +3,7 @@ import Configuration
 import Foundation
 import Logging
 import S3File
+import S3FileObservability
 import SystemPackage
 
 /// The settings that every command shares: flags before the environment before the file.
@@ -25,8 +26,11 @@ struct SettingsOptions: ParsableArguments {
     @Option(help: "A JSON file of settings (S3FILE_CONFIG); s3file.json in this folder is read when it is there.")
     var config: String?
 
-    @Option(help: "How much is logged.")
-    var logLevel = LogLevel.info
+    @Option(help: "How much is logged (S3FILE_LOG_LEVEL); info unless it is set.")
+    var logLevel: LogLevel?
+
+    @Option(help: "text or json, an object a line (S3FILE_LOG_FORMAT); text unless it is set.")
+    var logFormat: LogFormatName?
 
     /// - Parameter flags: of one command alone.
     /// - Throws: ``ConfigurationError`` when the file cannot be read.
@@ -72,11 +76,13 @@ struct SettingsOptions: ParsableArguments {
         return url
     }
 
-    /// Logs go to standard error, so that standard output is the command's own answer.
+    /// For commands that end by themselves: what the environment says wrongly is not worth failing for there.
     var logger: Logger {
-        var logger = Logger(label: "s3file") { StreamLogHandler.standardError(label: $0) }
-        logger.logLevel = Logger.Level(rawValue: self.logLevel.rawValue) ?? .info
-        return logger
+        let environment = ProcessInfo.processInfo.environment
+        let formatName = self.logFormat?.rawValue ?? environment["S3FILE_LOG_FORMAT"] ?? ""
+        let format = LogFormat(rawValue: formatName) ?? .text
+        let level = self.logLevel?.rawValue ?? environment["S3FILE_LOG_LEVEL"] ?? ""
+        return format.logger(label: "s3file", level: Logger.Level(rawValue: level) ?? .info)
     }
 
     /// For a command that says itself what it did: what a worker would tell of the same work is left out, unless more is asked for.
@@ -85,6 +91,28 @@ struct SettingsOptions: ParsableArguments {
         if logger.logLevel == .info { logger.logLevel = .notice }
         return logger
     }
+
+    /// For commands that run for long: by `s3file.logFormat` (S3FILE_LOG_FORMAT) and `s3file.logLevel` (S3FILE_LOG_LEVEL), too.
+    ///
+    /// - Throws: ``ConfigurationError`` naming the setting.
+    func logger(reader: ConfigReader) throws -> Logger {
+        let formatName = self.logFormat?.rawValue ?? reader.string(forKey: "s3file.logFormat") ?? ""
+        guard let format = formatName.isEmpty ? .text : LogFormat(rawValue: formatName) else {
+            throw ConfigurationError("S3FILE_LOG_FORMAT is \"\(formatName)\": set it to text or json")
+        }
+        let levelName = self.logLevel?.rawValue ?? reader.string(forKey: "s3file.logLevel") ?? ""
+        guard let level = levelName.isEmpty ? .info : Logger.Level(rawValue: levelName) else {
+            throw ConfigurationError(
+                "S3FILE_LOG_LEVEL is \"\(levelName)\": set it to \(LogLevel.allCases.map(\.rawValue).joined(separator: ", "))"
+            )
+        }
+        return format.logger(label: "s3file", level: level)
+    }
+}
+
+/// The formats of log lines, as an option's values.
+enum LogFormatName: String, ExpressibleByArgument, CaseIterable {
+    case text, json
 }
 
 /// swift-log's levels, as an option's values.

@@ -1,7 +1,9 @@
 public import HTTPTypes
 public import Logging
 public import NIOCore
+import S3
 public import S3File
+import Tracing
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -56,6 +58,7 @@ public struct FormIntake: Sendable {
     private let mode: Mode
     private let limits: FormBody.Limits
     private let withoutScript: WithoutScript
+    private let metrics: FormMetrics
 
     /// - Parameters:
     ///   - uploads: The uploads of the app.
@@ -75,6 +78,7 @@ public struct FormIntake: Sendable {
         self.mode = mode
         self.limits = limits
         self.withoutScript = withoutScript
+        self.metrics = FormMetrics(factory: uploads.metrics.factory)
     }
 
     /// Reads and verifies a form, and enqueues its files as ``Mode`` says.
@@ -96,11 +100,23 @@ public struct FormIntake: Sendable {
         else {
             return .notAForm
         }
+        let start = ContinuousClock.now
+        let traceparent = FormMetrics.traceparent.flatMap { request.headerFields[$0] }
         do {
-            let subject = try await subject()
-            return .taken(try await self.take(try await self.read(body, of: request, contentType, subject), subject: subject))
+            let taken = try await Traceparent.withReceived(traceparent) {
+                try await self.uploads.spans.withSpan("s3file.form") { span in
+                    let subject = try await subject()
+                    let read = try await self.read(body, of: request, contentType, subject)
+                    let taken = try await self.take(read, subject: subject)
+                    span?.attributes["s3file.files"] = taken.uploads.promises.values.reduce(0) { $0 + $1.count }
+                    return taken
+                }
+            }
+            self.metrics.took(taken, since: start)
+            return .taken(taken)
         } catch {
             guard let problem = Problem(refusing: error) else { throw error }
+            self.metrics.ended(since: start)
             return .refused(self.refusal(problem, request, logger))
         }
     }
@@ -114,6 +130,7 @@ public struct FormIntake: Sendable {
         var problem = problem
         let instance = "urn:uuid:\(UUID.version7().uuidString.lowercased())"
         problem.instance = instance
+        self.metrics.refused(problem)
         logger.info(
             "Refused the files of a form",
             metadata: [
@@ -166,6 +183,7 @@ public struct FormIntake: Sendable {
         if let status, status.code < 400 {
             await self.release(form.held, logger: logger)
         } else {
+            self.metrics.withdrew()
             await self.cancel(form.held, logger: logger)
         }
     }

@@ -1,3 +1,4 @@
+import Foundation
 import Logging
 package import S3File
 
@@ -23,6 +24,17 @@ package struct Attempt: Sendable {
         self.queue = queue
         self.logger = logger
         self.checkLease = checkLease
+    }
+
+    /// A logger whose lines say which attempt they are about.
+    func naming(_ logger: Logger) -> Logger {
+        var logger = logger
+        logger[metadataKey: "upload"] = "\(self.job.id.uuidString.lowercased())"
+        logger[metadataKey: "attempt"] = "\(self.job.attempt)"
+        logger[metadataKey: "worker"] = "\(self.worker)"
+        logger[metadataKey: "bucket"] = "\(self.job.bucket)"
+        if let traceparent = self.job.traceparent { logger[metadataKey: "trace_id"] = "\(traceparent.traceID)" }
+        return logger
     }
 
     /// Tells how many bytes of a long copy are done. It may get lost.

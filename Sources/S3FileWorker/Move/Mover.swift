@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import NIOCore
 import Postgres
 import S3
@@ -22,6 +23,8 @@ struct Mover: Sendable {
         var s3 = s3
         // Also before a repetition, and after a wait for room: a worker whose lease may have run out sends nothing.
         s3.beforeEachAttempt = attempt.checkLease
+        // What the client says of requests is said at debug: below that nobody pays for the names.
+        if s3.logger.logLevel <= .debug { s3.logger = attempt.naming(s3.logger) }
         self.s3 = s3
         self.options = options
         self.capabilities = capabilities

@@ -1,14 +1,20 @@
+import CoreMetrics
 import Foundation
 import Logging
 import NIOConcurrencyHelpers
 import Postgres
+import S3
 import S3File
+import Tracing
 
 /// Keeps up to `concurrency` jobs moving: claims, settles, and ends when asked to. ``ExchangeState`` decides.
 final class Exchange: Sendable {
     private let queue: UploadQueue
     private let lease: WorkerLease
     private let queues: [String]?
+    private let metrics: WorkerMetrics
+    private let spans: SpanSource
+    private let turned: Pulse
     private let logger: Logger
     private let state: NIOLockedValueBox<ExchangeState>
     private let bell = Doorbell()
@@ -18,11 +24,17 @@ final class Exchange: Sendable {
         lease: WorkerLease,
         configuration: S3FileConfiguration,
         drainTimeout: Duration,
+        metrics: WorkerMetrics = WorkerMetrics(),
+        spans: SpanSource = SpanSource(),
+        turning turned: Pulse = Pulse(),
         logger: Logger
     ) {
         self.queue = queue
         self.lease = lease
         self.queues = configuration.workerQueues
+        self.metrics = metrics
+        self.spans = spans
+        self.turned = turned
         self.logger = logger
         self.state = NIOLockedValueBox(
             ExchangeState(
@@ -34,6 +46,9 @@ final class Exchange: Sendable {
             )
         )
     }
+
+    /// What is in hand.
+    var load: (moving: Int, waiting: Int, unsettled: Int) { self.state.withLockedValue { $0.load } }
 
     /// There may be jobs: somebody enqueued, or it is time to look.
     func ring(notified: Bool) {
@@ -64,6 +79,7 @@ final class Exchange: Sendable {
             await withDiscardingTaskGroup { errands in
                 loop: while !Task.isCancelled {
                     let now = ContinuousClock.now
+                    self.turned.turned(now: now)
                     let mayClaim = self.lease.isCertain(now: now)
                     switch self.state.withLockedValue({ $0.next(now: now, mayClaim: mayClaim) }) {
                     case .move(let jobs):
@@ -102,14 +118,20 @@ final class Exchange: Sendable {
         _ recorded: () -> Void,
         _ settled: ([(job: Job, outcome: Outcome, settlement: Settlement?)]) -> Void
     ) async {
+        let start = ContinuousClock.now
+        // Asked for only where it is told: it is another clock.
+        let claimStart = self.spans.tracer == nil ? nil : DefaultTracerClock.now
         do {
             let (settlements, jobs) = try await self.send(errand)
+            self.metrics.exchange.record(since: start)
+            if let claimStart, !jobs.isEmpty { self.spans.claimed(jobs.count, worker: self.lease.worker, since: claimStart) }
             if !settlements.isEmpty || !jobs.isEmpty { recorded() }
             self.state.withLockedValue { $0.done(errand, claimed: jobs, now: .now) }
             self.bell.ring()
             if !errand.outcomes.isEmpty { settled(errand.outcomes.map { ($0.job, $0.outcome, settlements[$0.job.id]) }) }
         } catch {
             if !Task.isCancelled {
+                self.metrics.exchangeFailures.increment()
                 let cause = await self.queue.cause(of: error)
                 self.logger.warning(
                     "Claiming and settling failed; trying again",

@@ -90,6 +90,11 @@ struct ExchangeState {
         self.comparedAt = now
     }
 
+    /// What is in hand.
+    var load: (moving: Int, waiting: Int, unsettled: Int) {
+        (self.moving.count, self.waiting.count, self.pending.count + self.settling)
+    }
+
     // MARK: What happens
 
     /// There may be jobs.

@@ -1,6 +1,8 @@
+import CoreMetrics
 import Foundation
 import Logging
 import Postgres
+import S3
 import S3File
 import ServiceLifecycle
 
@@ -11,6 +13,9 @@ struct WorkerEngine: Service {
     /// Where moves run; nil is the concurrency pool.
     let executor: EventLoopTaskExecutor?
     let options: WorkerPool.Options
+    let metrics: WorkerMetrics
+    let spans: SpanSource
+    let health: WorkerHealth
     let logger: Logger
 
     func run() async throws {
@@ -19,16 +24,21 @@ struct WorkerEngine: Service {
             try await self.connections.requireSchema(logger: self.logger)
             while !stop.isRequested, !Task.isCancelled {
                 guard let lease = await self.register(stop) else { break }
+                self.health.holds(lease)
+                defer { self.health.holds(nil) }
                 do {
                     try await self.work(under: lease, stop)
                 } catch is LeaseLost {
+                    self.metrics.leasesLost.increment()
                     self.logger.warning(
                         "The worker's lease was taken; its results are dropped",
                         metadata: ["worker": "\(lease.worker)"]
                     )
                 }
             }
+            self.health.mainLoop.ended()
         } onCancelOrGracefulShutdown: {
+            self.health.database.stop()
             stop.request()
         }
     }
@@ -38,6 +48,7 @@ struct WorkerEngine: Service {
         var pause = Duration.milliseconds(200)
         while !stop.isRequested, !Task.isCancelled {
             let sentAt = ContinuousClock.now
+            self.health.mainLoop.turned(now: sentAt)
             do {
                 let worker = try await self.connections.queue.register(
                     host: String(ProcessInfo.processInfo.hostName.prefix(200)),
@@ -45,6 +56,7 @@ struct WorkerEngine: Service {
                     version: S3FileVersion.current,
                     queues: self.connections.configuration.workerQueues
                 )
+                self.health.database.answered()
                 self.logger.info(
                     "Worker registered",
                     metadata: [
@@ -55,6 +67,7 @@ struct WorkerEngine: Service {
                 return WorkerLease(worker: worker, duration: UploadQueue.leaseDuration, sentAt: sentAt)
             } catch {
                 let cause = await self.connections.queue.cause(of: error)
+                if let schema = cause as? SchemaError { self.health.database.answered(schema: schema) }
                 self.logger.warning("The worker could not register; trying again", metadata: ["error": "\(cause)"])
                 try? await Task.sleep(for: pause)
                 pause = min(pause * 2, .seconds(1))
@@ -70,13 +83,21 @@ struct WorkerEngine: Service {
             lease: lease,
             configuration: self.connections.configuration,
             drainTimeout: self.options.drainTimeout,
+            metrics: self.metrics,
+            spans: self.spans,
+            turning: self.health.mainLoop,
             logger: self.logger
         )
         stop.drains(exchange)
         let newsOfStatuses = WakeUp("readers of statuses", logger: self.logger) { [queue = self.connections.queue] in
             try await queue.notifyOfStatuses()
         }
-        let tmpDeletion = TmpDeletion(work: self.work, queue: self.connections.queue, logger: self.logger)
+        let tmpDeletion = TmpDeletion(
+            work: self.work,
+            queue: self.connections.queue,
+            metrics: self.metrics,
+            logger: self.logger
+        )
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await self.work.keepInformed() }
             group.addTask { await tmpDeletion.run() }
@@ -84,11 +105,20 @@ struct WorkerEngine: Service {
             group.addTask { await self.listen(exchange) }
             group.addTask { await self.poll(exchange) }
             group.addTask {
-                await Housekeeping(connections: self.connections, options: self.options, logger: self.logger)
-                    .run {
-                        exchange.ring(notified: true)
-                        newsOfStatuses.request()
-                    }
+                await self.metrics.keepTelling(exchange, lease, slots: self.connections.configuration.workerConcurrency)
+            }
+            group.addTask(executorPreference: self.executor) { await self.noteTurns() }
+            group.addTask {
+                await Housekeeping(
+                    connections: self.connections,
+                    options: self.options,
+                    metrics: self.metrics,
+                    logger: self.logger
+                )
+                .run {
+                    exchange.ring(notified: true)
+                    newsOfStatuses.request()
+                }
             }
             // Either of these two ends it: the lease by throwing, the exchange when a stop was requested.
             defer { group.cancelAll() }
@@ -112,13 +142,16 @@ struct WorkerEngine: Service {
         await exchange.run(on: self.executor) {
             newsOfStatuses.request()
         } move: { job in
-            await self.work.move(
-                Attempt(job: job, worker: lease.worker, queue: self.connections.queue, logger: self.logger) {
-                    try await lease.check()
-                }
-            )
+            let start = ContinuousClock.now
+            defer { self.metrics.move.record(since: start) }
+            let attempt = Attempt(job: job, worker: lease.worker, queue: self.connections.queue, logger: self.logger) {
+                try await lease.check()
+            }
+            guard self.spans.tracer != nil else { return await self.work.move(attempt) }
+            return await self.spans.moving(job, worker: lease.worker) { await self.work.move(attempt) }
         } settled: { ended in
-            for (job, outcome, settlement) in ended { self.log(job, outcome, settlement?.status) }
+            for (job, outcome, settlement) in ended { self.log(job, outcome, settlement?.status, lease) }
+            self.metrics.settled(ended)
             tmpDeletion.add(ended.compactMap { job, _, settlement in settlement?.tmpDeletion.map { job.tmpObject(batch: $0) } })
         }
     }
@@ -135,6 +168,7 @@ struct WorkerEngine: Service {
                     lease.lose()
                     throw LeaseLost()
                 }
+                self.health.database.answered()
                 lease.prolong(sentAt: sentAt)
                 pause = UploadQueue.heartbeatInterval
                 if !wasCertain {
@@ -143,6 +177,8 @@ struct WorkerEngine: Service {
                 }
             } catch let error as PostgresError {
                 let cause = await self.connections.queue.cause(of: error)
+                self.metrics.heartbeatFailures.increment()
+                if let schema = cause as? SchemaError { self.health.database.answered(schema: schema) }
                 self.logger.warning("A heartbeat failed; trying again", metadata: ["error": "\(cause)"])
                 pause = .seconds(1)
             }
@@ -176,7 +212,16 @@ struct WorkerEngine: Service {
         } while (try? await Task.sleep(for: self.options.pollInterval * Double.random(in: 0.8...1.2))) != nil
     }
 
-    private func log(_ job: Job, _ outcome: Outcome, _ status: UploadStatus?) {
+    /// Goes round where the moves do, so that it is seen when nothing goes round there any more.
+    private func noteTurns() async {
+        guard self.executor != nil else { return }
+        repeat {
+            self.health.eventLoop.turned()
+        } while (try? await Task.sleep(for: .seconds(1))) != nil
+        self.health.eventLoop.ended()
+    }
+
+    private func log(_ job: Job, _ outcome: Outcome, _ status: UploadStatus?, _ lease: WorkerLease) {
         let (level, message, code): (Logger.Level, String, String?) =
             switch (status, outcome) {
             case (nil, _): (.info, "The attempt belongs to another worker by now; its result is dropped", nil)
@@ -188,7 +233,11 @@ struct WorkerEngine: Service {
             default: (.debug, "Upload \(status?.rawValue ?? "settled")", nil)
             }
         guard level >= self.logger.logLevel else { return }
-        var metadata: Logger.Metadata = ["upload": "\(job.id.uuidString.lowercased())", "attempt": "\(job.attempt)"]
+        var metadata: Logger.Metadata = [
+            "upload": "\(job.id.uuidString.lowercased())", "attempt": "\(job.attempt)", "worker": "\(lease.worker)",
+            "bucket": "\(job.bucket)",
+        ]
+        if let traceparent = job.traceparent { metadata["trace_id"] = "\(traceparent.traceID)" }
         if let code { metadata["code"] = "\(code)" }
         self.logger.log(level: level, "\(message)", metadata: metadata)
     }

@@ -1,5 +1,6 @@
 public import Logging
 import NIOPosix
+import S3
 public import S3File
 public import ServiceLifecycle
 
@@ -34,6 +35,9 @@ public final class WorkerPool: Service {
     private let connections: Connections
     private let work: any StoreWork
     private let executor: EventLoopTaskExecutor?
+    private let metrics = WorkerMetrics()
+    private let spans = SpanSource()
+    private let healthNotes = WorkerHealth()
 
     /// - Throws: `ConfigurationError` when a setting is wrong.
     public init(configuration: S3FileConfiguration, options: Options = Options(), logger: Logger) throws {
@@ -72,6 +76,9 @@ public final class WorkerPool: Service {
                             work: self.work,
                             executor: self.executor,
                             options: self.options,
+                            metrics: self.metrics,
+                            spans: self.spans,
+                            health: self.healthNotes,
                             logger: self.logger
                         ),
                         successTerminationBehavior: .gracefullyShutdownGroup
@@ -81,4 +88,10 @@ public final class WorkerPool: Service {
             )
         ).run()
     }
+}
+
+extension WorkerPool: HealthReporting {
+    /// Ready while Postgres answers, has the tables that this version works with, and the lease is certain. The pool is not live when its loops
+    /// have not turned for two minutes: then it had better be begun anew.
+    public var health: HealthReport { self.healthNotes.report() }
 }

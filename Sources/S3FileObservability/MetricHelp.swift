@@ -1,0 +1,80 @@
+/// What each metric of S3File says, as `# HELP` tells it.
+public enum MetricHelp {
+    /// By name. Where every process tells the same number, because it is read from Postgres, take the largest of them: `max by (queue)`.
+    public static let texts: [String: String] = [
+        // Forms, by web processes.
+        "s3file_forms_total": "Forms that brought files, by what became of them: ok, or the code of the refusal.",
+        "s3file_form_seconds": "Time to read and verify a form and to enqueue its files, without the handler, in seconds.",
+        "s3file_form_files_total": "Files of forms that were taken.",
+        "s3file_form_bytes_total": "Bytes of those files, in S3.",
+        "s3file_forms_withdrawn_total": "Forms whose files were given up because the handler refused them.",
+        "s3file_streamed_forms": "Forms that bring their files through this process now.",
+        "s3file_streamed_forms_limit": "How many may at a time.",
+        "s3file_streamed_bytes_total": "Bytes of files that came through this process.",
+        "s3file_status_waiting": "Clients that wait for news of uploads, by event streams and long polls.",
+        "s3file_status_waiting_limit": "How many may at a time.",
+        // The queue's two ends.
+        "s3file_enqueued_total": "Uploads enqueued; known ones were enqueued before.",
+        "s3file_enqueue_seconds": "Time of an enqueue, of one form's files, in seconds.",
+        "s3file_enqueue_failures_total": "Enqueues that failed.",
+        "s3file_claimed_total": "Attempts begun.",
+        "s3file_pickup_seconds": "From when an upload was due until it was claimed, in seconds.",
+        "s3file_settled_total": "Attempts that ended, by outcome; lost are those whose job another worker had by then.",
+        "s3file_failures_total": "Attempts that failed, by code.",
+        "s3file_move_seconds": "Time of an attempt, in seconds.",
+        "s3file_time_to_stored_seconds": "From when an upload was verified until it was stored, in seconds.",
+        "s3file_stored_bytes_total": "Bytes of files stored.",
+        "s3file_exchange_seconds": "Time of a claim or a settle or both, in seconds.",
+        "s3file_exchange_failures_total": "Claims and settles that failed and are repeated.",
+        "s3file_reaped_total": "Uploads taken back from workers that died.",
+        "s3file_put_back_total": "Uploads put back whose claim or settle went astray.",
+        // Worker processes.
+        "s3file_worker_slots": "Uploads that this worker moves at a time.",
+        "s3file_worker_jobs": "Uploads in this worker's hands: moving, claimed ahead, ended and not settled.",
+        "s3file_worker_has_lease": "1 while this worker is certain of its lease.",
+        "s3file_leases_lost_total": "Leases that were taken from this worker, whose results were dropped.",
+        "s3file_heartbeat_failures_total": "Heartbeats that Postgres did not answer.",
+        "s3file_parked_buckets": "Buckets that refuse this worker, whose uploads wait until that is mended.",
+        // Upkeep.
+        "s3file_tmp_deleted_total": "Tmp objects deleted after their upload was stored.",
+        "s3file_tmp_deletion_failures_total": "Such deletions that failed and are repeated.",
+        "s3file_sweeps_total": "Sweeps of stale tmp objects, by outcome.",
+        "s3file_swept_objects_total": "Stale tmp objects deleted.",
+        "s3file_swept_bytes_total": "Bytes of those.",
+        "s3file_swept_uploads_total": "Unfinished multipart uploads given up.",
+        "s3file_sweep_done_timestamp_seconds": "When this process last ended a sweep, in seconds since 1970; 0 if never.",
+        "s3file_pruned_total": "Old records deleted, by kind.",
+        // Read from Postgres, the same from every process.
+        "s3file_queue_jobs": "Uploads in a queue, by state: due, later (held, or to be tried again), moving.",
+        "s3file_queue_jobs_estimated": "1 while the number of uploads is the planner's estimate, as it is from 10000 on.",
+        "s3file_queue_oldest_seconds": "How long the oldest upload that is due has been due, in seconds.",
+        "s3file_queue_paused": "1 while the queue is paused.",
+        "s3file_queue_reading_seconds": "Time to read all this, in seconds.",
+        "s3file_queue_reading_failures_total": "Readings that failed.",
+        "s3file_workers": "Workers by their lease: alive, or late, that is run out and not yet taken.",
+        "s3file_task_overdue_seconds": "For how long a task of the upkeep has been due, in seconds.",
+        "s3file_tmp_deletion_batches": "Batches of tmp objects to be deleted; counted to 1000.",
+        // Postgres.
+        "s3file_postgres_up": "1 while Postgres answers this process.",
+        "s3file_postgres_connections": "Connections of the pool, by state.",
+        "s3file_postgres_waiters": "Who waits for a connection of the pool.",
+        "s3file_postgres_wait_seconds": "Time that those waited who found no free connection, in seconds.",
+        "s3file_postgres_connects_total": "Connections opened, by outcome.",
+        "s3file_postgres_listener_up": "1 while the listener hears Postgres, by channel.",
+        "s3file_postgres_listener_lost_total": "How often the listener lost Postgres, by channel.",
+        "s3file_postgres_clock_offset_seconds":
+            "How far Postgres's clock is from this machine's, as far as that is certain, in seconds.",
+        // S3.
+        "s3file_s3_requests_total": "Requests to S3, each attempt of them, by operation and outcome.",
+        "s3file_s3_request_seconds": "Time of an attempt of a request to S3 until its answer, in seconds.",
+        "s3file_s3_retries_total": "Requests to S3 that were repeated, by the code that was answered.",
+        "s3file_s3_concurrency_limit": "How many requests the bucket takes at a time; 0 while the store has not asked for fewer.",
+        "s3file_s3_requests_in_flight": "Requests to the bucket under way.",
+        "s3file_s3_requests_waiting": "Requests to the bucket that wait for their turn.",
+        "s3file_s3_retry_tokens": "What is left to pay for repeated requests, of 500.",
+        "s3file_s3_clock_offset_seconds": "How far S3's clock is from this machine's, where S3 complained, in seconds.",
+        // This process.
+        "s3file_build_info": "1, with the version of S3File.",
+        "s3file_metrics_refused_series_total": "Series that were not made, for there are too many, or the name has another kind.",
+    ]
+}
