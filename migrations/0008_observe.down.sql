@@ -1,6 +1,6 @@
--- The way back to version 6: traces and readings go.
+-- The way back to version 7: traces and readings go.
 
-drop function s3file.queue_reading, s3file.upkeep_reading;
+drop function s3file.queue_reading, s3file.upkeep_reading, s3file.tasks_due;
 drop function s3file.claim;
 
 create function s3file.claim(

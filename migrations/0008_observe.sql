@@ -150,6 +150,16 @@ end
 $$;
 comment on function s3file.queue_reading is 'How the queues stand, for metrics: bounded in what it reads.';
 
+-- When each task of the upkeep is due. Sweeps have a table of their own since version 7, where rows of buckets that are used no more may
+-- stay: so the newest counts.
+create function s3file.tasks_due() returns table (task text, due_at timestamptz)
+language sql stable
+set search_path = pg_catalog, s3file, pg_temp
+as $$
+    select m.task, case when m.task = 'sweep' then coalesce((select max(w.due_at) from s3file.sweep w), m.due_at) else m.due_at end
+      from s3file.maintenance m
+$$;
+
 -- Who works, what is overdue, and what the clock says.
 create function s3file.upkeep_reading(
     out workers bigint, out late_workers bigint, out tmp_batches bigint, out tasks text[], out overdue_seconds double precision[],
@@ -161,9 +171,9 @@ as $$
     select (select count(*) from s3file.worker w where w.expires_at > pg_catalog.now()),
            (select count(*) from s3file.worker w where w.expires_at <= pg_catalog.now()),
            (select count(*) from (select from s3file.tmp_deletion d limit 1000) b),
-           (select coalesce(array_agg(m.task::text order by m.task), '{}') from s3file.maintenance m),
-           (select coalesce(array_agg(extract(epoch from pg_catalog.now() - m.due_at)::double precision order by m.task), '{}')
-              from s3file.maintenance m),
+           (select coalesce(array_agg(t.task order by t.task), '{}') from s3file.tasks_due() t),
+           (select coalesce(array_agg(extract(epoch from pg_catalog.now() - t.due_at)::double precision order by t.task), '{}')
+              from s3file.tasks_due() t),
            clock_timestamp()
 $$;
 comment on function s3file.upkeep_reading is 'Workers, overdue tasks and the server''s clock, for metrics.';
@@ -177,7 +187,8 @@ begin
         grant usage on schema s3file to s3file_web;
         grant select on s3file.upload_status, s3file.upload_event, s3file.queue to s3file_web;
         grant execute on function s3file.enqueue, s3file.enqueue_many, s3file.release, s3file.cancel_held, s3file.cancel,
-            s3file.retry, s3file.promise, s3file.store_as, s3file.uuid_v7, s3file.queue_reading, s3file.upkeep_reading to s3file_web;
+            s3file.retry, s3file.promise, s3file.store_as, s3file.uuid_v7, s3file.queue_reading, s3file.upkeep_reading
+            to s3file_web;
     end if;
     if exists (select from pg_roles where rolname = 's3file_worker') then
         grant usage on schema s3file to s3file_worker;
@@ -187,7 +198,8 @@ begin
             s3file.prune_events, s3file.plan_move, s3file.move_plan, s3file.abandoned_moves, s3file.forget_moves,
             s3file.stray_multipart_uploads, s3file.begin_sweep, s3file.keep_sweep, s3file.end_sweep, s3file.expirable,
             s3file.compared_by_key, s3file.compared_by_tmp_key, s3file.compared_again, s3file.other_buckets, s3file.stuck_jobs,
-            s3file.store_again, s3file.take_up, s3file.forget_stored, s3file.bury_copy, s3file.mend_jobs, s3file.queue_reading, s3file.upkeep_reading to s3file_worker;
+            s3file.store_again, s3file.take_up, s3file.forget_stored, s3file.bury_copy, s3file.mend_jobs,
+            s3file.queue_reading, s3file.upkeep_reading to s3file_worker;
     end if;
 end
 $$;

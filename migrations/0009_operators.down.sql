@@ -21,7 +21,8 @@ begin
         grant usage on schema s3file to s3file_web;
         grant select on s3file.upload_status, s3file.upload_event, s3file.queue to s3file_web;
         grant execute on function s3file.enqueue, s3file.enqueue_many, s3file.release, s3file.cancel_held, s3file.cancel,
-            s3file.retry, s3file.promise, s3file.store_as, s3file.uuid_v7, s3file.queue_reading, s3file.upkeep_reading to s3file_web;
+            s3file.retry, s3file.promise, s3file.store_as, s3file.uuid_v7, s3file.queue_reading, s3file.upkeep_reading
+            to s3file_web;
     end if;
     if exists (select from pg_roles where rolname = 's3file_worker') then
         grant usage on schema s3file to s3file_worker;
@@ -31,7 +32,8 @@ begin
             s3file.prune_events, s3file.plan_move, s3file.move_plan, s3file.abandoned_moves, s3file.forget_moves,
             s3file.stray_multipart_uploads, s3file.begin_sweep, s3file.keep_sweep, s3file.end_sweep, s3file.expirable,
             s3file.compared_by_key, s3file.compared_by_tmp_key, s3file.compared_again, s3file.other_buckets, s3file.stuck_jobs,
-            s3file.store_again, s3file.take_up, s3file.forget_stored, s3file.bury_copy, s3file.mend_jobs, s3file.queue_reading, s3file.upkeep_reading to s3file_worker;
+            s3file.store_again, s3file.take_up, s3file.forget_stored, s3file.bury_copy, s3file.mend_jobs,
+            s3file.queue_reading, s3file.upkeep_reading to s3file_worker;
     end if;
 end
 $$;

@@ -1,5 +1,6 @@
 import CoreMetrics
 import Foundation
+import HTTPTypes
 import Postgres
 import S3FileObservability
 import TestEnvironment

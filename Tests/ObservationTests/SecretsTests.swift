@@ -1,9 +1,11 @@
 import Foundation
 import HTTPTypes
+import InMemoryTracing
 import Logging
 import S3
 import S3File
 import S3FileHTTP
+import S3FileObservability
 import S3FileWorker
 import ServiceLifecycle
 import TestEnvironment

@@ -15,8 +15,8 @@ import Testing
             try await withMigratedDatabase { database, url in
                 let settings: [String: String?] = [
                     "DATABASE_URL": url, "S3FILE_BUCKET": server.bucket, "AWS_ENDPOINT_URL_S3": server.endpoint,
-                    "AWS_ACCESS_KEY_ID": server.configuration.accessKeyID,
-                    "AWS_SECRET_ACCESS_KEY": server.configuration.secretAccessKey, "S3FILE_SECRET": nil,
+                    "AWS_ACCESS_KEY_ID": server.credentials.accessKeyID,
+                    "AWS_SECRET_ACCESS_KEY": server.credentials.secretAccessKey, "S3FILE_SECRET": nil,
                 ]
                 return try await Program.with(
                     "\(Program.folder)/s3file",
