@@ -21,8 +21,7 @@ begin
         grant usage on schema s3file to s3file_web;
         grant select on s3file.upload_status, s3file.upload_event, s3file.queue to s3file_web;
         grant execute on function s3file.enqueue, s3file.enqueue_many, s3file.release, s3file.cancel_held, s3file.cancel,
-            s3file.retry, s3file.promise, s3file.store_as, s3file.uuid_v7, s3file.queue_reading, s3file.upkeep_reading
-            to s3file_web;
+            s3file.retry, s3file.promise, s3file.store_as, s3file.uuid_v7, s3file.queue_reading, s3file.upkeep_reading to s3file_web;
     end if;
     if exists (select from pg_roles where rolname = 's3file_worker') then
         grant usage on schema s3file to s3file_worker;
