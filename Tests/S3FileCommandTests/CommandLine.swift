@@ -81,7 +81,7 @@ extension UploadPromise {
             etag: "\"e\"",
             versionID: nil,
             owner: owner,
-            requestedKey: "docs/\(id.uuidString.lowercased())/\(name)"
+            requestedKey: "docs/\(id.uuidString.lowercased()).pdf"
         )
     }
 }

@@ -25,7 +25,7 @@ struct BucketPolicy: Sendable, Equatable {
             "s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject",
             "s3:PutObjectTagging",
         ]
-        var onBucket = ["s3:ListBucket", "s3:ListBucketMultipartUploads"]
+        var onBucket = ["s3:GetBucketVersioning", "s3:ListBucket", "s3:ListBucketMultipartUploads"]
         if isVersioned {
             onObjects += ["s3:DeleteObjectVersion", "s3:GetObjectVersion"]
             onBucket += ["s3:ListBucketVersions"]

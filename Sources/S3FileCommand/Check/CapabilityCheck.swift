@@ -6,7 +6,8 @@ struct CapabilityCheck: Sendable {
     let client: S3Client
     let configuration: S3FileConfiguration
 
-    func check(_ report: inout CheckReport) async {
+    func report() async -> CheckReport {
+        var report = CheckReport()
         do {
             let capabilities = try await S3CapabilityProbe(
                 client: self.client,
@@ -31,5 +32,6 @@ struct CapabilityCheck: Sendable {
                 remedy: "Run this again."
             )
         }
+        return report
     }
 }

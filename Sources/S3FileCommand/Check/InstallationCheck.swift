@@ -68,7 +68,10 @@ struct InstallationCheck: Sendable {
             let isAllThere = usable.count == Set([self.configuration.tmpBucket, self.configuration.bucket]).count
             if self.writes, isAllThere, !report.findings.contains(where: { $0.id == .bucketRights }) {
                 progress.show("what the store honours")
-                await CapabilityCheck(client: client, configuration: self.configuration).check(&report)
+                let configuration = self.configuration
+                report.merge(
+                    await Task { [client] in await CapabilityCheck(client: client, configuration: configuration).report() }.value
+                )
             }
             return report
         }
@@ -97,21 +100,38 @@ struct InstallationCheck: Sendable {
         guard self.writes else { return }
         try Task.checkCancellation()
         progress.show("rights in \(bucket)")
+        // In a task of its own, awaited: a request that was sent and then given up could still be done, after all has been tidied up.
+        report.merge(await Task { await self.write(objects, client, httpClient, progress) }.value)
+        try Task.checkCancellation()
+    }
+
+    private func write(
+        _ objects: CheckObjects,
+        _ client: S3Client,
+        _ httpClient: HTTPClient,
+        _ progress: ProgressLine
+    ) async -> CheckReport {
+        var report = CheckReport()
         let limit = Date(timeIntervalSinceNow: -TimeInterval(CheckObjects.leftoverAge.components.seconds))
-        try? await CheckObjects.sweep(client: client, bucket: bucket, prefix: self.configuration.tmpPrefix, olderThan: limit)
+        try? await CheckObjects.sweep(
+            client: client,
+            bucket: objects.bucket,
+            prefix: self.configuration.tmpPrefix,
+            olderThan: limit
+        )
         let rights = RightsCheck(client: client, configuration: self.configuration, objects: objects, httpClient: httpClient)
-        if await rights.check(&report), isTmp {
+        if await rights.check(&report), objects.bucket == self.configuration.tmpBucket {
             progress.show("forms")
             await FormCheck(client: client, objects: objects, httpClient: httpClient).check(origin: self.origins.first, &report)
         }
         if let left = await objects.remove() {
             report.add(
                 .lesserRights,
-                "What this check made below s3://\(bucket)/\(objects.folder)/ could not be removed: \(left).",
-                remedy: "aws s3 rm --recursive s3://\(bucket)/\(objects.folder)/"
+                "What this check made below s3://\(objects.bucket)/\(objects.folder)/ could not be removed: \(left).",
+                remedy: "aws s3 rm --recursive s3://\(objects.bucket)/\(objects.folder)/"
             )
         }
-        try Task.checkCancellation()
+        return report
     }
 
     /// The development server says its name in every answer.
