@@ -5,7 +5,10 @@ import TestEnvironment
 import Testing
 
 /// Examples/Django as its README starts it: `s3file dev` with Postgres, an S3 server and a worker; `s3file serve`; Django; and a browser.
-@Suite(.enabled(if: DjangoSite.isInstalled, "\(DjangoSite.missing)"), .timeLimit(.minutes(4)))
+@Suite(
+    .enabled(if: DjangoSite.hasPsycopg, "Install Django and psycopg from PyPI, as bin/test does, to run the example."),
+    .timeLimit(.minutes(4))
+)
 struct DjangoExampleTests {
     private static let run = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().appending(path: "Examples/Django/run").path
