@@ -37,7 +37,7 @@ struct DjangoExampleTests {
                             title: "Third quarter",
                             file: try SampleFile("fourth.txt", in: folder, text: "fourth")
                         )
-                        let error = try await browser.element("[role=alert]").text
+                        let error = try await browser.element("[role=alert]:not(:empty)").text
                         #expect(error == "You have a report of this title already.")
                         #expect(try await page.records(of: database).count == 1)
                         #expect(try await page.uploads(of: database) == 1)
