@@ -92,7 +92,9 @@ import Testing
         #expect(asked.count > 10)
         try await self.withEventfulRun { site in
             let text = site.metrics.text()
-            let told = Set(text.matches(of: /(?m)^((?:s3file|process)_\w+)[{ ]/).map { String($0.1) })
+            // A sentence names a histogram, an expression one of its series.
+            let named = text.matches(of: /(?m)^# TYPE (\w+)[ ]/).map { String($0.1) }
+            let told = Set(text.matches(of: /(?m)^((?:s3file|process)_\w+)[{ ]/).map { String($0.1) } + named)
             #expect(asked.subtracting(told) == [])
             for match in asking.matches(of: /\b(s3file_\w+)\{([^}]*)\}/) {
                 for label in match.2.matches(of: /(\w+)\s*(?:=~|!=|!~|=)/) {

@@ -64,7 +64,14 @@ import Testing
         let before = site.log.lines.count
         let group = ServiceGroup(services: [refused, locked], logger: .quiet)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
-            tasks.addTask { try await group.run() }
+            // A worker that Postgres refuses ends with the refusal, which is logged.
+            tasks.addTask {
+                do {
+                    try await group.run()
+                } catch {
+                    site.log.logger.error("A service ended", metadata: ["error": "\(error)"])
+                }
+            }
             let input = try await refused.input(ObservedSite.documents, subject: "ada")
             let key = (input.fields.first { $0.name == "key" }?.value ?? "").replacing(
                 "${filename}",

@@ -19,6 +19,7 @@ TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
 USE_TZ = True
+TIME_ZONE = "UTC"
 
 # The same database as the uploads': that is what one transaction for both needs. In production, with a user that has `s3file_web`.
 _database = conninfo_to_dict(os.environ["DATABASE_URL"])

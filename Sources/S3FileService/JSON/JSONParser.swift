@@ -4,8 +4,9 @@ struct JSONParser {
     private let limits: LocatedJSON.Limits
     private var index = 0
     private var line = 1
-    /// Where the line begins.
-    private var lineStart = 0
+    /// Characters of the line before `counted`: each byte is counted once, however many places are asked for on one line.
+    private var column = 0
+    private var counted = 0
     private var values = 0
 
     init(_ bytes: [UInt8], limits: LocatedJSON.Limits) {
@@ -28,7 +29,7 @@ struct JSONParser {
 
     private mutating func value(depth: Int) throws(JSONFault) -> LocatedJSON {
         self.skipSpace()
-        let (start, place) = (self.index, self.place)
+        let (start, place) = (self.index, self.place())
         self.values += 1
         guard self.values <= self.limits.values else { throw self.fault("the text has more than \(self.limits.values) values") }
         let value: LocatedJSON.Value
@@ -58,7 +59,7 @@ struct JSONParser {
         if self.take("}") { return members }
         while true {
             self.skipSpace()
-            let place = self.place
+            let place = self.place()
             guard self.peek == UInt8(ascii: "\"") else { throw self.fault("a member's name in quotation marks is expected here") }
             let name = try self.text()
             // By bytes: two spellings of a letter are two names.
@@ -137,7 +138,7 @@ struct JSONParser {
     }
 
     private mutating func escape() throws(JSONFault) -> [UInt8] {
-        let place = self.place
+        let place = self.place()
         self.index += 1
         defer { self.index += 1 }
         switch self.peek {
@@ -215,17 +216,18 @@ struct JSONParser {
             case 0x0A:
                 self.index += 1
                 self.line += 1
-                self.lineStart = self.index
+                (self.column, self.counted) = (0, self.index)
             default: return
             }
         }
     }
 
-    private var place: LocatedJSON.Place {
-        let before = self.bytes[self.lineStart..<min(self.index, self.bytes.count)]
+    private mutating func place() -> LocatedJSON.Place {
         // Bytes that begin a character.
-        return .init(line: self.line, column: before.count { $0 & 0xC0 != 0x80 } + 1)
+        self.column += self.bytes[self.counted..<self.index].count { $0 & 0xC0 != 0x80 }
+        self.counted = self.index
+        return .init(line: self.line, column: self.column + 1)
     }
 
-    private func fault(_ message: String) -> JSONFault { JSONFault(place: self.place, message: message) }
+    private mutating func fault(_ message: String) -> JSONFault { JSONFault(place: self.place(), message: message) }
 }

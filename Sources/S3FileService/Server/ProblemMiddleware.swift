@@ -43,9 +43,13 @@ struct ProblemMiddleware<Context: RequestContext>: RouterMiddleware {
 
     private static func methods(of path: String) -> [HTTPRequest.Method] {
         let parts = path.split(separator: "/")
-        let app = ServiceRoute.allCases.filter { Self.matches($0.path, parts) }.map(\.method)
-        let browsers = UploadEndpoints.Route.allCases.filter { Self.matches("s3file/" + $0.path, parts) }.map(\.method)
-        let methods = Set(app + browsers)
+        let routes =
+            ServiceRoute.allCases.map { (template: $0.path, method: $0.method) }
+            + UploadEndpoints.Route.allCases.map { (template: "s3file/" + $0.path, method: $0.method) }
+        let matching = routes.filter { Self.matches($0.template, parts) }
+        // As the router has it: a path that is named goes before one with a variable part.
+        let named = matching.filter { !$0.template.contains(":") }
+        let methods = Set((named.isEmpty ? matching : named).map(\.method))
         return (methods.contains(.get) ? methods.union([.head]) : methods).sorted { $0.rawValue < $1.rawValue }
     }
 

@@ -10,6 +10,10 @@ package struct DjangoSite: Sendable {
         // Only at the start of the tests, and once: a short look.
         system("python3 -c 'import django, s3file, storages' >/dev/null 2>&1") == 0
     }()
+    /// Whether an app can be run that has Django and psycopg alone.
+    package static let hasPsycopg: Bool = {
+        system("python3 -c 'import django, psycopg' >/dev/null 2>&1") == 0
+    }()
     /// Says why tests with it are skipped.
     package static let missing = "Install Django and django-s3file from PyPI, as bin/test does, to run the tests beside them."
 
