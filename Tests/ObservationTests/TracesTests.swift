@@ -71,8 +71,10 @@ import Tracing
         try await ObservedSite.with(faults: "slow-down times=1 operation=CopyObject") { site in
             _ = try await site.post(["one"])
             try await site.storeds(1)
-            let copy = try #require(site.tracer.spans.finishedSpans.first { $0.operationName == "S3.CopyObject" })
-            #expect(copy.events.map(\.name) == ["retry"] && copy.events[0].attributes.get("error.type") == .string("SlowDown"))
+            // The fault may meet the worker's probe, which copies as well.
+            let copies = site.tracer.spans.finishedSpans.filter { $0.operationName == "S3.CopyObject" }
+            let events = copies.flatMap(\.events)
+            #expect(events.map(\.name) == ["retry"] && events.first?.attributes.get("error.type") == .string("SlowDown"))
             try await site.database.query(
                 "select s3file.enqueue(\(site.server.bucket), 'tmp/s3file/f/nothing', '\"e\"', 1, 'documents/nothing')"
             )

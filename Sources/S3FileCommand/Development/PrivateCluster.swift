@@ -15,7 +15,10 @@ import Subprocess
 ///
 /// As it has a session of its own, Ctrl-C in the terminal does not reach it: it ends when ``run()`` is told to, after everything
 /// that uses it.
-struct PrivateCluster: Service {
+struct PrivateCluster: Service, CustomStringConvertible {
+    /// Service groups log their services, and what this one holds has secrets.
+    var description: String { "PrivateCluster" }
+
     static let database = "s3file"
     private let data: String
     private let log: String
