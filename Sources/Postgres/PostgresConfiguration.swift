@@ -30,9 +30,12 @@ package struct PostgresConfiguration: Sendable {
     }
 }
 
-extension PostgresConfiguration: CustomStringConvertible {
+extension PostgresConfiguration: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
     /// Without the URL, which may hold a password.
     package var description: String { "PostgresConfiguration(applicationName: \(self.applicationName))" }
+    package var debugDescription: String { self.description }
+    /// `dump` of a struct that holds it goes through the mirror.
+    package var customMirror: Mirror { Mirror(self, children: ["applicationName": self.applicationName]) }
 }
 
 /// How long one call may take.

@@ -17,10 +17,7 @@ package enum PostgresNotification: Sendable, Hashable {
 /// Now and then it sends itself a notification by way of the pool, as everybody else's come. When that is not heard, the peer has vanished
 /// without a word, or the URL leads through a transaction pooler, where LISTEN is accepted and delivers nothing: either way it
 /// reconnects, and says why. Only its own URL must be a direct one; the pool's may lead through the pooler.
-package struct PostgresListener: Service, CustomStringConvertible {
-    /// Service groups log their services, and what this one holds has secrets.
-    package var description: String { "PostgresListener" }
-
+package struct PostgresListener: Service {
     /// One consumer. When that one is slow the oldest are dropped; they are hints, and the newest is as good as all.
     package let notifications: AsyncStream<PostgresNotification>
     private let continuation: AsyncStream<PostgresNotification>.Continuation

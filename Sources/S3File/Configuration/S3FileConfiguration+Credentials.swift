@@ -32,3 +32,13 @@ extension S3FileConfiguration.Credentials: CustomStringConvertible, CustomDebugS
     /// The same as ``description``, in place of what is stored.
     public var customMirror: Mirror { Mirror(self, children: ["credentials": self.description]) }
 }
+
+extension S3FileConfiguration: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    /// For logs: where files go. Never a secret, nor the URL of Postgres, which may hold a password. What holds a configuration is logged by
+    /// others, too: a service group logs its services.
+    public var description: String { "S3FileConfiguration(bucket: \(self.bucket), environment: \(self.environment))" }
+    /// The same as ``description``: debuggers and `dump` show no secret either.
+    public var debugDescription: String { self.description }
+    /// The same as ``description``, in place of what is stored.
+    public var customMirror: Mirror { Mirror(self, children: ["bucket": self.bucket]) }
+}

@@ -2,10 +2,7 @@ import Foundation
 import ServiceLifecycle
 
 /// Prints one line once all is up: the app's address, or without an app the way to the services.
-struct Announcement: Service, CustomStringConvertible {
-    /// Service groups log their services, and what this one holds has secrets.
-    var description: String { "Announcement" }
-
+struct Announcement: Service {
     let settings: DevelopmentSettings
     let app: LoopbackPort?
     let s3: LoopbackPort?

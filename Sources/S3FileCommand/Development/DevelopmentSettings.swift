@@ -58,3 +58,10 @@ struct DevelopmentSettings: Sendable {
             .filter { name, _ in changes[name].map { $0 != nil } ?? true }
     }
 }
+
+extension DevelopmentSettings: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    /// Without the values, secrets among them.
+    var description: String { "DevelopmentSettings(\(self.changes.keys.sorted().joined(separator: ", ")))" }
+    var debugDescription: String { self.description }
+    var customMirror: Mirror { Mirror(self, children: ["changes": self.changes.keys.sorted()]) }
+}

@@ -10,10 +10,7 @@ import ServiceLifecycle
 /// Answers probes and Prometheus beside what a process does: `/health/live`, `/health/ready` and `/metrics`.
 ///
 /// First among a group's services, so that it answers while the others end.
-struct HealthListener: Service, CustomStringConvertible {
-    /// Service groups log their services, and what this one holds has secrets.
-    var description: String { "HealthListener" }
-
+struct HealthListener: Service {
     private let settings: HealthSettings
     private let routes: HealthRoutes<BasicRequestContext>
     private let logger: Logger

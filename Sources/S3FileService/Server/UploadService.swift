@@ -15,10 +15,7 @@ import ServiceLifecycle
 
 /// The web side as a service of its own, for apps that are not written in Swift: what browsers need at `/s3file`, to be passed on by the app's
 /// web server, and at `/v1` the app's own API, with keys.
-package struct UploadService: Service, CustomStringConvertible {
-    /// Service groups log their services, and what this one holds has secrets.
-    package var description: String { "UploadService" }
-
+package struct UploadService: Service {
     private let uploads: Uploads
     private let configuration: ServiceConfiguration
     private let logger: Logger

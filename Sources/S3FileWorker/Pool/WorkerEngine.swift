@@ -7,10 +7,7 @@ import S3File
 import ServiceLifecycle
 
 /// Holds a lease and works under it; when the lease is lost, drops what it had and begins anew under another number.
-struct WorkerEngine: Service, CustomStringConvertible {
-    /// Service groups log their services, and what this one holds has secrets.
-    var description: String { "WorkerEngine" }
-
+struct WorkerEngine: Service {
     let connections: Connections
     let work: any StoreWork
     /// Where moves run; nil is the concurrency pool.

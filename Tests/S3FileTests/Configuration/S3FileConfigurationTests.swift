@@ -62,6 +62,26 @@ import Testing
         #expect(error?.message.contains(name) == true, "\(error?.message ?? "")")
     }
 
+    @Test func `what holds a configuration can be logged: no secret is in its text`() throws {
+        struct Holder {
+            var configuration: S3FileConfiguration
+        }
+        let (password, secret, django) = (
+            "hush-of-the-database", "hush-of-the-tickets-of-32-bytes-at-least", "hush-of-a-django-app"
+        )
+        let holder = Holder(
+            configuration: try self.read([
+                "DATABASE_URL": "postgresql://app:\(password)@db/app", "S3FILE_SECRET": secret, "S3FILE_DJANGO_SECRET": django,
+                "S3FILE_LISTEN_URL": "postgresql://app:\(password)@db/app", "AWS_SECRET_ACCESS_KEY": "hush-of-the-store",
+            ])
+        )
+        var dumped = ""
+        dump(holder, to: &dumped)
+        for text in ["\(holder)", String(reflecting: holder), "\(holder.configuration)", dumped] {
+            #expect(text.contains(holder.configuration.bucket) && !text.contains("hush"), "\(text)")
+        }
+    }
+
     @Test func `without keys the standard chain is asked, and the region may be the profile's`() throws {
         let keys = try self.read(["AWS_SESSION_TOKEN": "token"])
         #expect(
