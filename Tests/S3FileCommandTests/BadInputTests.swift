@@ -222,13 +222,7 @@ import Testing
     @Test func `tables that are not there, or of a newer program, end each command that needs them`() async throws {
         try await withTestDatabase { client, url in
             try await TestDevServer.run { server in
-                let run = CommandLineRun(
-                    url: url,
-                    endpoint: server.endpoint,
-                    accessKeyID: server.configuration.accessKeyID,
-                    secretAccessKey: server.configuration.secretAccessKey,
-                    bucket: server.bucket
-                )
+                let run = CommandLineRun(url: url, server: server)
                 func expect(_ reason: ExitReason, _ words: String) async throws {
                     for (arguments, needs) in Self.commands where needs.contains(.tables) {
                         let (text, code) = try await run.run(arguments)

@@ -26,6 +26,17 @@ struct CommandLineRun: Sendable {
         ]) { $1 }
     }
 
+    /// - Parameter url: of the database.
+    init(url: String, server: TestDevServer) {
+        self.init(
+            url: url,
+            endpoint: server.endpoint,
+            accessKeyID: server.configuration.accessKeyID,
+            secretAccessKey: server.configuration.secretAccessKey,
+            bucket: server.bucket
+        )
+    }
+
     /// Standard output and standard error in one, and the exit code.
     func callAsFunction(_ arguments: String..., changing changes: [String: String?] = [:]) async throws -> (
         text: String, code: Int32
@@ -37,7 +48,9 @@ struct CommandLineRun: Sendable {
         let (lines, code) = try await Program.output(
             "\(Program.folder)/s3file",
             arguments,
-            environment: self.settings.merging(changes) { $1 }
+            environment: self.settings.merging(changes) { $1 },
+            // Some have tens of thousands of lines to say, beside other tests.
+            within: .seconds(180)
         )
         return (lines.joined(separator: "\n"), code)
     }
@@ -46,13 +59,7 @@ struct CommandLineRun: Sendable {
     static func with<R: Sendable>(_ body: (CommandLineRun, UploadQueue, TestDevServer) async throws -> R) async throws -> R {
         try await withMigratedDatabase { client, url in
             try await TestDevServer.run { server in
-                let run = CommandLineRun(
-                    url: url,
-                    endpoint: server.endpoint,
-                    accessKeyID: server.configuration.accessKeyID,
-                    secretAccessKey: server.configuration.secretAccessKey,
-                    bucket: server.bucket
-                )
+                let run = CommandLineRun(url: url, server: server)
                 return try await body(run, UploadQueue(client: client), server)
             }
         }

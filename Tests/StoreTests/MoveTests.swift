@@ -10,84 +10,9 @@ import Testing
 
 /// The whole way of an upload on each store: enqueued, moved by a worker, recorded, and its tmp object deleted.
 @Suite(.timeLimit(.minutes(3))) struct MoveTests {
-    private struct Site: Sendable {
-        let bucket: StoreBucket
-        let connections: Connections
-        var queue: UploadQueue { self.connections.queue }
-
-        /// Enqueues what lies at the tmp key, as a form would that was verified now.
-        func enqueue(_ tmpKey: String, key: String) async throws -> UUID {
-            let head = try await self.bucket.head(tmpKey)
-            let promise = UploadPromise(
-                id: .version7(),
-                field: "docs",
-                tmpBucket: self.bucket.name,
-                tmpKey: tmpKey,
-                filename: "ünï \"x\".png",
-                size: head.size,
-                contentType: head.contentType ?? "",
-                etag: head.etag,
-                versionID: head.versionID,
-                owner: nil,
-                requestedKey: key
-            )
-            return try await self.queue.enqueue([promise], hold: nil)[0].id
-        }
-
-        /// Runs a worker until an upload has ended.
-        func move(_ id: UUID, options: WorkerPool.Options = .init()) async throws -> Upload {
-            let pool = try WorkerPool(configuration: self.connections.configuration, options: options, logger: .quiet)
-            return try await self.running(pool) {
-                try await eventually {
-                    guard let upload = try await self.queue.upload(id), upload.status != .queued, upload.status != .moving else {
-                        return nil
-                    }
-                    return upload
-                }
-            }
-        }
-
-        func guarantee(_ id: UUID) async throws -> String? {
-            try await self.connections.postgres.query("select guarantee::text from s3file.upload_status where id = \(id)")
-                .first?["guarantee", String?.self]
-        }
-
-        func running<R: Sendable>(_ pool: WorkerPool, _ body: () async throws -> R) async throws -> R {
-            let group = ServiceGroup(services: [pool], logger: .quiet)
-            return try await withThrowingTaskGroup(of: Void.self) { tasks in
-                tasks.addTask { try await group.run() }
-                let result: Result<R, any Error>
-                do { result = .success(try await body()) } catch { result = .failure(error) }
-                await group.triggerGracefulShutdown()
-                try await tasks.waitForAll()
-                return try result.get()
-            }
-        }
-    }
-
-    private func withSite(_ store: KnownStore, _ body: (Site) async throws -> Void) async throws {
-        try await store.withBucket { here in
-            try await withMigratedDatabase { _, url in
-                let configuration = try S3FileConfiguration(
-                    databaseURL: url,
-                    bucket: here.name,
-                    endpointURL: here.endpoint,
-                    credentials: .keys(
-                        accessKeyID: here.credentials.accessKeyID,
-                        secretAccessKey: here.credentials.secretAccessKey
-                    ),
-                    secrets: ["a secret of these tests, and of nothing else"]
-                )
-                try await Connections.with(configuration, logger: .quiet) { connections in
-                    try await body(Site(bucket: here, connections: connections))
-                }
-            }
-        }
-    }
-
     @Test(arguments: KnownStore.available)
     func `uploads are stored with their bytes and our headers, and their tmp objects are gone`(store: KnownStore) async throws {
-        try await self.withSite(store) { site in
+        try await StoreSite.with(store) { site in
             let here = site.bucket
             var expected: [(id: UUID, key: String, text: String)] = []
             for (index, text) in ["hello", "", "third"].enumerated() {
@@ -127,7 +52,7 @@ import Testing
 
     @Test(arguments: KnownStore.available)
     func `a form that is posted again after verification never changes what is stored`(store: KnownStore) async throws {
-        try await self.withSite(store) { site in
+        try await StoreSite.with(store) { site in
             let here = site.bucket
             let policy = PostPolicy(
                 bucket: here.name,
@@ -153,7 +78,7 @@ import Testing
 
     @Test(arguments: KnownStore.available)
     func `an upload above the copy limit goes in parts`(store: KnownStore) async throws {
-        try await self.withSite(store) { site in
+        try await StoreSite.with(store) { site in
             let here = site.bucket
             let body = ByteBuffer(repeating: 0x61, count: 6 << 20)
             _ = try await here.client.putObject(
@@ -181,7 +106,7 @@ import Testing
     /// bin/test starts this Ceph with `--set rgw_max_put_size=10485760`: above 10 MiB it answers as AWS does above 5 GB.
     @Test(.enabled(if: KnownStore.newCeph.isAvailable, "\(KnownStore.newCeph.missing)"))
     func `a store whose own limit is passed takes the upload in parts`() async throws {
-        try await self.withSite(.newCeph) { site in
+        try await StoreSite.with(.newCeph) { site in
             let here = site.bucket
             let upload = try await here.client.createMultipartUpload(
                 bucket: here.name,
@@ -219,6 +144,38 @@ import Testing
             let seam = try await here.client.getObject(bucket: here.name, key: "docs/large.zip", range: 8_999_999...9_000_000)
             let bytes = try await seam.collect(upTo: 10)
             #expect(Array(bytes.readableBytesView) == [1, 2])
+        }
+    }
+}
+
+extension StoreSite {
+    /// Runs a worker until an upload has ended.
+    fileprivate func move(_ id: UUID, options: WorkerPool.Options = .init()) async throws -> Upload {
+        let pool = try WorkerPool(configuration: self.connections.configuration, options: options, logger: .quiet)
+        return try await self.running(pool) {
+            try await eventually {
+                guard let upload = try await self.queue.upload(id), upload.status != .queued, upload.status != .moving else {
+                    return nil
+                }
+                return upload
+            }
+        }
+    }
+
+    fileprivate func guarantee(_ id: UUID) async throws -> String? {
+        try await self.connections.postgres.query("select guarantee::text from s3file.upload_status where id = \(id)")
+            .first?["guarantee", String?.self]
+    }
+
+    fileprivate func running<R: Sendable>(_ pool: WorkerPool, _ body: () async throws -> R) async throws -> R {
+        let group = ServiceGroup(services: [pool], logger: .quiet)
+        return try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await group.run() }
+            let result: Result<R, any Error>
+            do { result = .success(try await body()) } catch { result = .failure(error) }
+            await group.triggerGracefulShutdown()
+            try await tasks.waitForAll()
+            return try result.get()
         }
     }
 }

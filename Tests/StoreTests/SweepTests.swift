@@ -10,102 +10,9 @@ import Testing
 
 /// What the sweep and the reconciliation do on each store.
 @Suite(.timeLimit(.minutes(3))) struct SweepTests {
-    private struct Site: Sendable {
-        let bucket: StoreBucket
-        let connections: Connections
-        var queue: UploadQueue { self.connections.queue }
-
-        /// A day later everything is old.
-        func sweep() async throws -> SweepSummary {
-            var sweeper = Sweeper(connections: self.connections, logger: .quiet)
-            sweeper.ahead = 25 * 3600
-            return try #require(try await sweeper.sweep())
-        }
-
-        func enqueue(_ tmpKey: String, key: String) async throws -> UUID {
-            let head = try await self.bucket.head(tmpKey)
-            let promise = UploadPromise(
-                id: .version7(),
-                field: "docs",
-                tmpBucket: self.bucket.name,
-                tmpKey: tmpKey,
-                filename: "x",
-                size: head.size,
-                contentType: head.contentType ?? "",
-                etag: head.etag,
-                versionID: head.versionID,
-                owner: nil,
-                requestedKey: key
-            )
-            return try await self.queue.enqueue([promise], hold: nil)[0].id
-        }
-
-        /// Stores it as a worker does, and deletes the tmp object.
-        func store(_ text: ByteBuffer, key: String, copyLimit: Int64 = 1 << 30) async throws -> UUID {
-            let tmpKey = "tmp/s3file/f/\(UUID().uuidString)"
-            _ = try await self.bucket.client.putObject(bucket: self.bucket.name, key: tmpKey, body: text)
-            let id = try await self.enqueue(tmpKey, key: key)
-            let worker = try await self.queue.register(host: "test", pid: 1, version: "0")
-            // Where nothing but its date proves a copy, the source is too young at first.
-            return try await eventually {
-                guard let job = try await self.queue.claim(worker: worker, room: 1, queues: nil, lanes: nil).first else {
-                    return nil
-                }
-                var options = WorkerPool.Options()
-                options.copyLimit = copyLimit
-                let attempt = Attempt(job: job, worker: worker, queue: self.queue, logger: .quiet) {}
-                let outcome = await Mover(
-                    s3: self.bucket.client,
-                    options: options,
-                    capabilities: self.bucket.traits.capabilities,
-                    attempt: attempt
-                ).move()
-                guard let batch = try await self.queue.settle([(job, outcome)], worker: worker)[id]?.tmpDeletion else {
-                    return nil
-                }
-                try await self.bucket.client.deleteObject(bucket: job.tmpBucket, key: job.tmpKey, versionID: job.versionID)
-                try await self.queue.noteTmpDeleted([job.tmpObject(batch: batch)])
-                try await AbandonedMoves(s3: self.bucket.client, queue: self.queue, logger: .quiet).giveUp()
-                return id
-            }
-        }
-
-        func reconcile(hoursAhead: Double = 48, applies: Bool = false) async throws -> [Disagreement] {
-            var options = Reconciler.Options()
-            options.checksStamps = true
-            options.applies = applies
-            options.forces = applies
-            var reconciler = Reconciler(connections: self.connections, options: options, logger: .quiet)
-            reconciler.ahead = hoursAhead * 3600
-            var found: [Disagreement] = []
-            _ = try await reconciler.run { found.append($0) }
-            return found
-        }
-    }
-
-    private func withSite(_ store: KnownStore, _ body: (Site) async throws -> Void) async throws {
-        try await store.withBucket { here in
-            try await withMigratedDatabase { _, url in
-                let configuration = try S3FileConfiguration(
-                    databaseURL: url,
-                    bucket: here.name,
-                    endpointURL: here.endpoint,
-                    credentials: .keys(
-                        accessKeyID: here.credentials.accessKeyID,
-                        secretAccessKey: here.credentials.secretAccessKey
-                    ),
-                    secrets: ["a secret of these tests, and of nothing else"]
-                )
-                try await Connections.with(configuration, logger: .quiet) { connections in
-                    try await body(Site(bucket: here, connections: connections))
-                }
-            }
-        }
-    }
-
     @Test(arguments: KnownStore.available)
     func `the sweep takes what is stale, and nothing that is claimed or elsewhere`(store: KnownStore) async throws {
-        try await self.withSite(store) { site in
+        try await StoreSite.with(store) { site in
             let here = site.bucket
             for name in ["a", "ü 文", "100%", "a+b&c<d>"] { try await here.put("tmp/s3file/f/\(name)", "12345") }
             try await here.put("tmp/s3file/f/live", "live")
@@ -130,7 +37,7 @@ import Testing
 
     @Test(arguments: KnownStore.available)
     func `in a bucket with versions no version of what is stale is left`(store: KnownStore) async throws {
-        try await self.withSite(store) { site in
+        try await StoreSite.with(store) { site in
             let here = site.bucket
             try await here.client.putBucketVersioning(here.name, isEnabled: true)
             #expect(try await here.client.bucketVersioning(here.name) == .enabled)
@@ -148,7 +55,7 @@ import Testing
 
     @Test(arguments: KnownStore.available)
     func `where all is well a reconciliation finds nothing, and else what is the matter`(store: KnownStore) async throws {
-        try await self.withSite(store) { site in
+        try await StoreSite.with(store) { site in
             let here = site.bucket
             _ = try await site.store(ByteBuffer(string: "one"), key: "docs/1")
             let gone = try await site.store(ByteBuffer(string: "two"), key: "docs/2")
@@ -172,7 +79,7 @@ import Testing
     /// Keys of the tmp prefix lie between those of stored files, and may be many.
     @Test(arguments: [KnownStore.newCeph, .devServer].filter(\.isAvailable))
     func `a reconciliation goes over the tmp objects of a bucket, and finds what is behind them`(store: KnownStore) async throws {
-        try await self.withSite(store) { site in
+        try await StoreSite.with(store) { site in
             let here = site.bucket
             _ = try await site.store(ByteBuffer(string: "before"), key: "docs/1")
             _ = try await site.store(ByteBuffer(string: "behind"), key: "zoo/1")
@@ -187,5 +94,56 @@ import Testing
             try await here.client.deleteObject(bucket: here.name, key: "zoo/1")
             #expect(try await site.reconcile(hoursAhead: 0).map(\.key) == ["zoo/1"])
         }
+    }
+}
+
+extension StoreSite {
+    /// A day later everything is old.
+    fileprivate func sweep() async throws -> SweepSummary {
+        var sweeper = Sweeper(connections: self.connections, logger: .quiet)
+        sweeper.ahead = 25 * 3600
+        return try #require(try await sweeper.sweep())
+    }
+
+    /// Stores it as a worker does, and deletes the tmp object.
+    fileprivate func store(_ text: ByteBuffer, key: String, copyLimit: Int64 = 1 << 30) async throws -> UUID {
+        let tmpKey = "tmp/s3file/f/\(UUID().uuidString)"
+        _ = try await self.bucket.client.putObject(bucket: self.bucket.name, key: tmpKey, body: text)
+        let id = try await self.enqueue(tmpKey, key: key)
+        let worker = try await self.queue.register(host: "test", pid: 1, version: "0")
+        // Where nothing but its date proves a copy, the source is too young at first.
+        return try await eventually {
+            guard let job = try await self.queue.claim(worker: worker, room: 1, queues: nil, lanes: nil).first else {
+                return nil
+            }
+            var options = WorkerPool.Options()
+            options.copyLimit = copyLimit
+            let attempt = Attempt(job: job, worker: worker, queue: self.queue, logger: .quiet) {}
+            let outcome = await Mover(
+                s3: self.bucket.client,
+                options: options,
+                capabilities: self.bucket.traits.capabilities,
+                attempt: attempt
+            ).move()
+            guard let batch = try await self.queue.settle([(job, outcome)], worker: worker)[id]?.tmpDeletion else {
+                return nil
+            }
+            try await self.bucket.client.deleteObject(bucket: job.tmpBucket, key: job.tmpKey, versionID: job.versionID)
+            try await self.queue.noteTmpDeleted([job.tmpObject(batch: batch)])
+            try await AbandonedMoves(s3: self.bucket.client, queue: self.queue, logger: .quiet).giveUp()
+            return id
+        }
+    }
+
+    fileprivate func reconcile(hoursAhead: Double = 48, applies: Bool = false) async throws -> [Disagreement] {
+        var options = Reconciler.Options()
+        options.checksStamps = true
+        options.applies = applies
+        options.forces = applies
+        var reconciler = Reconciler(connections: self.connections, options: options, logger: .quiet)
+        reconciler.ahead = hoursAhead * 3600
+        var found: [Disagreement] = []
+        _ = try await reconciler.run { found.append($0) }
+        return found
     }
 }

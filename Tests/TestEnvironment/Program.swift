@@ -79,10 +79,11 @@ package final class Program: Sendable {
     package static func output(
         _ executable: String,
         _ arguments: [String] = [],
-        environment: [String: String?] = [:]
+        environment: [String: String?] = [:],
+        within patience: Duration = .seconds(60)
     ) async throws -> (lines: [String], exitCode: Int32) {
         let (lines, exitCode) = try await Self.with(executable, arguments, environment: environment) { program in
-            try await program.end()
+            try await program.end(within: patience)
             return program.output
         }
         return (lines, exitCode)

@@ -102,8 +102,7 @@ struct SettingsOptions: ParsableArguments {
         let environment = ProcessInfo.processInfo.environment
         let format = LogFormat(rawValue: self.logFormat?.rawValue ?? environment["S3FILE_LOG_FORMAT"] ?? "") ?? .text
         let name = self.logLevel?.rawValue ?? environment["S3FILE_LOG_LEVEL"] ?? ""
-        let logger = format.logger(label: "s3file", level: Logger.Level(rawValue: name) ?? level)
-        return logger
+        return format.logger(label: "s3file", level: Logger.Level(rawValue: name) ?? level)
     }
 
     /// For commands that run for long: by `s3file.logFormat` (S3FILE_LOG_FORMAT) and `s3file.logLevel` (S3FILE_LOG_LEVEL), too.

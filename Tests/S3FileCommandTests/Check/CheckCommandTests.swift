@@ -100,34 +100,10 @@ import Testing
                 try await here.client.putBucketCORS(here.name, rules: [rule])
             }
         ),
-        Fault(
-            id: .expiresTooEarly,
-            bucket: { here in
-                let rule = S3LifecycleRule(id: "theirs", prefix: "tmp/s3file/", expirationDays: 2)
-                try await here.client.putBucketLifecycle(here.name, rules: [rule.element])
-            }
-        ),
-        Fault(
-            id: .expiresStored,
-            bucket: { here in
-                let rule = S3LifecycleRule(id: "theirs", prefix: "", expirationDays: 90)
-                try await here.client.putBucketLifecycle(here.name, rules: [rule.element])
-            }
-        ),
-        Fault(
-            id: .noExpiry,
-            bucket: { here in
-                let rule = S3LifecycleRule(id: "theirs", prefix: "other/", expirationDays: 90)
-                try await here.client.putBucketLifecycle(here.name, rules: [rule.element])
-            }
-        ),
-        Fault(
-            id: .noAbort,
-            bucket: { here in
-                let rule = S3LifecycleRule(id: "theirs", prefix: "tmp/s3file/", expirationDays: 90)
-                try await here.client.putBucketLifecycle(here.name, rules: [rule.element])
-            }
-        ),
+        Fault(id: .expiresTooEarly, bucket: { try await $0.expire("tmp/s3file/", afterDays: 2) }),
+        Fault(id: .expiresStored, bucket: { try await $0.expire("", afterDays: 90) }),
+        Fault(id: .noExpiry, bucket: { try await $0.expire("other/", afterDays: 90) }),
+        Fault(id: .noAbort, bucket: { try await $0.expire("tmp/s3file/", afterDays: 90) }),
         Fault(
             id: .versionsStay,
             bucket: { here in
@@ -159,13 +135,7 @@ import Testing
 
     @Test func `the development server is known under other keys, too, for it says what it is`() async throws {
         try await TestDevServer.run(configure: { $0.accessKeyID = "AKIAEXAMPLE" }) { server in
-            let run = CommandLineRun(
-                url: "postgresql://nobody@127.0.0.1:9/none",
-                endpoint: server.endpoint,
-                accessKeyID: server.configuration.accessKeyID,
-                secretAccessKey: server.configuration.secretAccessKey,
-                bucket: server.bucket
-            )
+            let run = CommandLineRun(url: "postgresql://nobody@127.0.0.1:9/none", server: server)
             let found = try await run("check", "--deploy", "--no-write")
             #expect(self.ids(found.text).isSuperset(of: ["s3file.E001", "s3file.E002", "s3file.E003", "s3file.E004"]))
         }
@@ -174,13 +144,7 @@ import Testing
     @Test func `tables that are missing, or of another program, are found`() async throws {
         try await withTestDatabase { client, url in
             try await TestDevServer.run { server in
-                let run = CommandLineRun(
-                    url: url,
-                    endpoint: server.endpoint,
-                    accessKeyID: server.configuration.accessKeyID,
-                    secretAccessKey: server.configuration.secretAccessKey,
-                    bucket: server.bucket
-                )
+                let run = CommandLineRun(url: url, server: server)
                 let missing = try await run("check", "--no-write")
                 #expect(missing.code == 2)
                 #expect(
@@ -213,13 +177,7 @@ import Testing
         try await withMigratedDatabase { _, url in
             try await Pgbouncer.with(to: url) { pooled in
                 try await TestDevServer.run { server in
-                    let run = CommandLineRun(
-                        url: pooled,
-                        endpoint: server.endpoint,
-                        accessKeyID: server.configuration.accessKeyID,
-                        secretAccessKey: server.configuration.secretAccessKey,
-                        bucket: server.bucket
-                    )
+                    let run = CommandLineRun(url: pooled, server: server)
                     let deaf = try await run("check", "--no-write")
                     #expect(self.ids(deaf.text).contains("s3file.W004"), "\(deaf.text)")
                     let past = try await run("check", "--no-write", changing: ["S3FILE_LISTEN_URL": url])
@@ -234,13 +192,7 @@ import Testing
     @Test func `a check that is interrupted leaves nothing behind`() async throws {
         try await withMigratedDatabase { _, url in
             try await TestDevServer.run(configure: { $0.faults = Faults(latency: { _ in .milliseconds(150) }) }) { server in
-                let run = CommandLineRun(
-                    url: url,
-                    endpoint: server.endpoint,
-                    accessKeyID: server.configuration.accessKeyID,
-                    secretAccessKey: server.configuration.secretAccessKey,
-                    bucket: server.bucket
-                )
+                let run = CommandLineRun(url: url, server: server)
                 try await TestStore.withClient(server.s3Configuration) { client, _ in
                     let (_, code) = try await Program.with("\(Program.folder)/s3file", ["check"], environment: run.settings) {
                         check in
@@ -304,5 +256,13 @@ import Testing
             let line = "| \(reason.rawValue) | \(reason.meaning) |"
             #expect(readme.contains(line), "\(line)")
         }
+    }
+}
+
+extension StoreBucket {
+    /// Somebody else's rule, in place of all others.
+    fileprivate func expire(_ prefix: String, afterDays days: Int) async throws {
+        let rule = S3LifecycleRule(id: "theirs", prefix: prefix, expirationDays: days)
+        try await self.client.putBucketLifecycle(self.name, rules: [rule.element])
     }
 }

@@ -20,7 +20,9 @@ struct ConformanceTests {
                     let (lines, code) = try await Program.output(
                         "schemathesis",
                         ["--config-file", Self.settings, "run", service.address + "/v1/openapi.json"],
-                        environment: ["API_KEY": ServiceSite.key, "HOME": folder.path, "TMPDIR": folder.path]
+                        environment: ["API_KEY": ServiceSite.key, "HOME": folder.path, "TMPDIR": folder.path],
+                        // Hundreds of requests, beside other tests.
+                        within: .seconds(240)
                     )
                     #expect(code == 0, "\(lines.suffix(150).joined(separator: "\n"))")
                     #expect(
