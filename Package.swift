@@ -275,7 +275,7 @@ let package = Package(
         .target(
             name: "TestEnvironment",
             dependencies: [
-                "Migrations", "Postgres", "S3", "S3DevServer", "S3File", "S3FileObservability", asyncHTTPClient, logging,
+                "Migrations", "Postgres", "S3", "S3DevServer", "S3File", "S3FileObservability", asyncHTTPClient, crypto, logging,
                 nioConcurrencyHelpers, nioCore, nioPosix, serviceLifecycle, subprocess, systemPackage,
             ],
             path: "Tests/TestEnvironment",

@@ -18,7 +18,7 @@ struct StreamMemoryTests {
     /// `S3FILE_STREAMED_MEGABYTES=2000` for the figure of a large one.
     @Test func `hundreds of megabytes, and a file without an end, leave it as it was`() async throws {
         // In a process of its own, whose memory no other test grows.
-        let result = await #expect(processExitsWith: .success, observing: [\.standardOutputContent]) {
+        let result = await #expect(processExitsWith: .success, observing: [\.standardOutputContent, \.standardErrorContent]) {
             let megabytes = ProcessInfo.processInfo.environment["S3FILE_STREAMED_MEGABYTES"].flatMap { Int64($0) } ?? 256
             try await withSite { site async throws in
                 let field = UploadField("documents", uploadTo: "documents/", maximumSize: .gigabytes(5))
@@ -47,7 +47,10 @@ struct StreamMemoryTests {
             }
         }
         let said = String(decoding: result?.standardOutputContent ?? [], as: UTF8.self)
-        #expect(said.contains("peak memory grew by"))
+        #expect(
+            said.contains("peak memory grew by"),
+            "\(String(decoding: result?.standardErrorContent.suffix(4000) ?? [], as: UTF8.self))"
+        )
         print(said.split(separator: "\n").last { $0.hasPrefix("streamed") } ?? "")
     }
 }

@@ -111,11 +111,18 @@ package final class Program: Sendable {
         }
     }
 
-    /// Waits until the program has closed its output.
+    /// Waits until the program has closed its output, and has ended: in between it must not be told to end, for that would be its exit code.
     package func end(within patience: Duration = .seconds(60)) async throws {
         try await eventually(within: patience) {
-            self.lines.withLockedValue { $0.hasEnded } ? () : nil
+            self.hasEnded && self.hasExited ? () : nil
         }
+    }
+
+    /// Looks without taking the exit code from who waits for it: <https://pubs.opengroup.org/onlinepubs/9799919799/functions/waitid.html>.
+    private var hasExited: Bool {
+        var state = siginfo_t()
+        let answer = waitid(P_PID, id_t(self.processIdentifier), &state, WEXITED | WNOHANG | WNOWAIT)
+        return answer != 0 || state.si_signo != 0
     }
 
     package func send(signal: Int32) {

@@ -144,7 +144,7 @@ struct PostgresListenerTests {
                 let start = ContinuousClock.now
                 run.cancel()
                 try await run.value
-                #expect(ContinuousClock.now - start < .seconds(2))
+                #expect(ContinuousClock.now - start < .seconds(8))
             }
             try await eventually("no session is left behind") {
                 try await client.count("select count(*) \(fragment: self.listening)") == 0
@@ -168,7 +168,7 @@ struct PostgresListenerTests {
             let start = ContinuousClock.now
             run.cancel()
             try await run.value
-            #expect(ContinuousClock.now - start < .seconds(2))
+            #expect(ContinuousClock.now - start < .seconds(8))
             let events = Events(iterator: listener.notifications.makeAsyncIterator())
             #expect(!(await events.connected()))
         }

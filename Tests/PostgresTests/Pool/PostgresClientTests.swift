@@ -155,7 +155,7 @@ struct PostgresClientTests {
             let error = await #expect(throws: PostgresError.self) { try await client.query("select 1") }
             #expect(error?.code == .connection)
             #expect(error?.sqlState == "3D000")
-            #expect(ContinuousClock.now - start < .seconds(5))
+            #expect(ContinuousClock.now - start < .seconds(8))
             run.cancel()
             try await run.value
         }
@@ -210,7 +210,7 @@ struct PostgresClientTests {
                         #expect(error?.code == .closed)
                     }
                     _ = await run.result
-                    #expect(ContinuousClock.now - start < .seconds(2), "round \(round)")
+                    #expect(ContinuousClock.now - start < .seconds(8), "round \(round)")
                     try await eventually("no statement is left behind") { try await observer.active("pg_sleep(60)") == 0 }
                 }
             }

@@ -27,9 +27,14 @@ import Testing
     @Test(arguments: [
         "", "~", "1", "1~", "-1~s1", "1~s", "1~x1", "1~s-1", "1~s1.", "1~s1.s1", "1~s99999", "1~s1~s1", "9223372036854775808~s1",
         "1~ s1",
-        String(repeating: "9", count: 1_000_000), "1~" + String(repeating: "s1.", count: 100_000),
     ])
     func `what is none of ours is as none`(text: String) {
         #expect(LastEventID(text, count: 1) == nil)
+    }
+
+    @Test func `nor is one that has no end`() {
+        for text in [String(repeating: "9", count: 1_000_000), "1~" + String(repeating: "s1.", count: 100_000)] {
+            #expect(LastEventID(text, count: 1) == nil, "\(text.prefix(10))")
+        }
     }
 }
