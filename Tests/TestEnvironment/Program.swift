@@ -113,8 +113,11 @@ package final class Program: Sendable {
 
     /// Waits until the program has closed its output, and has ended: in between it must not be told to end, for that would be its exit code.
     package func end(within patience: Duration = .seconds(60)) async throws {
-        try await eventually(within: patience) {
-            self.hasEnded && self.hasExited ? () : nil
+        do {
+            try await eventually(within: patience) { self.hasEnded && self.hasExited ? () : nil }
+        } catch {
+            let state = self.hasEnded ? "has closed its output" : self.hasExited ? "has left its output to another" : "goes on"
+            throw ProgramError(description: "\(error). It \(state):\n\(self.output.suffix(50).joined(separator: "\n"))")
         }
     }
 
