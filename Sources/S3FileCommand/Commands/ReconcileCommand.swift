@@ -83,6 +83,7 @@ struct ReconcileCommand: AsyncParsableCommand {
                         "\(summary.objects + summary.tmpObjects) objects, \(summary.uploads) uploads, \(summary.open) disagreements"
                     )
                 } report: { disagreement in
+                    progress.clear()
                     try self.output.print(disagreement, text: Self.text(disagreement))
                 }
             }

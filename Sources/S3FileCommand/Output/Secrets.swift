@@ -53,7 +53,9 @@ enum Secrets {
             } else if value.contains("password=") {
                 value.matches(of: /password\s*=\s*(?:'([^']*)'|(\S+))/).compactMap { ($0.1 ?? $0.2).map(String.init) }
             } else {
-                value.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) } + [value]
+                // An API key may have the name of its field behind it: key@field.
+                value.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
+                    .flatMap { [$0, String($0.prefix { $0 != "@" })] } + [value]
             }
         // Shorter ones would strike out ordinary words, and are no secrets.
         return parts.filter { $0.utf8.count >= 6 }

@@ -44,6 +44,13 @@ import Testing
         #expect(Failure(CommandError(.failed, "Done.")).sentence == "Done.")
     }
 
+    @Test func `an API key is struck out without the name of its field, too`() {
+        Secrets.remember("a-key-of-reports@report+film,a-key-of-all")
+        #expect(
+            Secrets.struckOut(of: "a-key-of-reports is no a-key-of-all; report stays") == "… is no …; report stays"
+        )
+    }
+
     @Test(
         arguments: [
             ("see postgresql://app:hunter22@db.example/x?sslmode=a", "see postgresql://app:…@db.example/x?sslmode=a"),
