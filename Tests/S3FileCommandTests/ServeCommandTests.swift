@@ -72,6 +72,24 @@ struct ServeCommandTests {
         #expect(try await self.serve(["--host", "0.0.0.0", "--socket", "/x"]).code == 78)
     }
 
+    @Test func `with a health port it answers probes and Prometheus, whom nobody passes on`() async throws {
+        try await self.withService(["--health-port", "0", "--port", "0"]) { service, address in
+            let line = try await service.line(containing: "Health and metrics are served")
+            let port = try #require(line.firstMatch(of: /127\.0\.0\.1[^"]*:(\d+)/)).1
+            func get(_ url: String) async throws -> String {
+                try await Program.output("curl", ["-sS", "-m", "10", url]).lines.joined(separator: "\n")
+            }
+            let well = #"{"checks":{"database":"ok","schema":"ok","stopping":"ok"},"status":"ok"}"#
+            for place in ["http://127.0.0.1:\(port)", address] {
+                try await eventually("it is ready") { try await get(place + "/health/ready") == well }
+            }
+            let metrics = try await get("http://127.0.0.1:\(port)/metrics")
+            #expect(metrics.contains("s3file_"), "\(metrics)")
+            #expect(try await Promtool.complaints(about: metrics + "\n") == [])
+            #expect(try await !get(address + "/metrics").contains("s3file_"))
+        }
+    }
+
     @Test func `what is wrong with the fields is told line by line`() async throws {
         try await withTemporaryFolder { folder in
             let file = folder.appending(path: "fields.json")

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Configuration
+import CoreMetrics
 import S3File
 import S3FileService
 import ServiceLifecycle
@@ -29,6 +30,12 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "Listen at a Unix socket in place of a port (S3FILE_SOCKET); its user and group may connect.")
     var socket: String?
 
+    @Option(help: "Answer /metrics, and /health as well, on this port (S3FILE_HEALTH_PORT); 0 takes a free one.")
+    var healthPort: Int?
+
+    @Option(help: "Answer them at this address, in place of 127.0.0.1 (S3FILE_HEALTH_HOST).")
+    var healthHost: String?
+
     @OptionGroup var settings: SettingsOptions
 
     func run() async throws {
@@ -39,17 +46,26 @@ struct ServeCommand: AsyncParsableCommand {
             ("s3file.fields", self.fields), ("s3file.port", self.port.map(String.init)),
             // A port that was said goes before a socket of the environment.
             ("s3file.socket", self.socket ?? self.port.map { _ in "" }),
+            ("s3file.healthPort", self.healthPort.map(String.init)), ("s3file.healthHost", self.healthHost),
         ])
         let configuration = try S3FileConfiguration(reader: reader)
         try SettingsCheck.refuseDevelopment(configuration)
         let logger = try self.settings.logger(reader: reader)
+        let health = try HealthSettings(reader: reader)
+        // Whatever counts is made after.
+        let metrics = health.map { _ in MetricsSystem.beginCounting() }
+        let uploads = try Uploads(configuration: configuration, logger: logger)
         let service = try UploadService(
-            uploads: try Uploads(configuration: configuration, logger: logger),
+            uploads: uploads,
             configuration: try self.serviceConfiguration(reader, configuration),
             logger: logger
         )
+        var services: [any Service] = [service]
+        if let health, let metrics {
+            services.insert(HealthListener(health, [uploads], metrics: metrics, logger: logger), at: 0)
+        }
         var group = ServiceGroupConfiguration(
-            services: [service],
+            services: services,
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: logger
         )

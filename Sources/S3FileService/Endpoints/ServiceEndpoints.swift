@@ -1,6 +1,5 @@
 import HTTPTypes
 import Logging
-import NIOCore
 import Postgres
 import S3
 import S3File
@@ -32,15 +31,13 @@ struct ServiceEndpoints: Sendable {
             case .cancel: try await self.change(request) { try await self.uploads.cancel($0) }
             case .retry: try await self.change(request) { _ = try await self.uploads.retry($0) }
             case .openAPI: OpenAPIDocument.answer
-            case .live: HTTPAnswer(status: .ok, headers: Self.plain, body: .bytes(ByteBuffer(string: "ok\n")))
-            case .ready: await self.readiness()
+            case .live: HealthEndpoints([self.uploads]).answer(.live)
+            case .ready: HealthEndpoints([self.uploads]).answer(.ready)
             }
         } catch {
             return Problem(serving: error, logger: request.logger).details()
         }
     }
-
-    static let plain: HTTPFields = [.contentType: "text/plain; charset=utf-8", .cacheControl: "no-store"]
 
     /// The field of this name.
     ///
