@@ -174,6 +174,8 @@ let package = Package(
                 "0007_upkeep.sql", "0007_upkeep.down.sql",
                 "0008_observe.sql", "0008_observe.down.sql",
                 "0009_operators.sql", "0009_operators.down.sql",
+                "0010_dashboard.sql", "0010_dashboard.down.sql",
+                "0011_errors.sql", "0011_errors.down.sql",
                 "schema_migration.sql",
             ].map { .embedInCode($0) },
             swiftSettings: swiftSettings
@@ -216,6 +218,7 @@ let package = Package(
                 "script/texts.js", "script/rows.js", "script/files.js", "script/upload.js", "script/form.js", "s3file-retry.js",
                 "s3file-options.js", "s3file-multipart.js", "s3file-status.js", "style/palette.css", "style/files.css",
                 "style/progress.css", "style/journey.css", "style/refusal.css", "style/preferences.css",
+                "dashboard/dashboard.js", "dashboard/page.css", "dashboard/tables.css",
             ].map { .embedInCode("Resources/\($0)") },
             swiftSettings: swiftSettings
         ),

@@ -18,6 +18,22 @@
     }
     // snippet.end
 
+    // In a real app: who is signed in, and what he may do.
+    extension AppContext {
+        var isOperator: Bool { false }
+    }
+
+    struct StaffOnly: RouterMiddleware {
+        func handle(
+            _ request: Request,
+            context: AppContext,
+            next: @concurrent (Request, AppContext) async throws -> Response
+        ) async throws -> Response {
+            guard context.isOperator else { throw HTTPError(.forbidden) }
+            return try await next(request, context)
+        }
+    }
+
     // snippet.fields
     let report = UploadField("report", uploadTo: "reports/%Y/%m/", accept: [.pdf], maximumSize: .gigabytes(2))
     let film = UploadField(
@@ -55,6 +71,12 @@
         // Or whoever the session says that it is.
         authorise: { _, _, upload in upload.owner == "user-42" }
     ).add(to: router)
+    // snippet.end
+
+    // snippet.dashboard
+    router.group("admin")
+        .add(middleware: StaffOnly())
+        .addRoutes(DashboardRoutes(uploads: uploads, context: AppContext.self) { _, context in context.isOperator }.endpoints)
     // snippet.end
 
     // snippet.page

@@ -34,6 +34,8 @@ package enum Migrations {
         Version(7, "upkeep", PackageResources._007_upkeep_sql, down: PackageResources._007_upkeep_down_sql),
         Version(8, "observe", PackageResources._008_observe_sql, down: PackageResources._008_observe_down_sql),
         Version(9, "operators", PackageResources._009_operators_sql, down: PackageResources._009_operators_down_sql),
+        Version(10, "dashboard", PackageResources._010_dashboard_sql, down: PackageResources._010_dashboard_down_sql),
+        Version(11, "errors", PackageResources._011_errors_sql, down: PackageResources._011_errors_down_sql),
     ]
 
     /// Makes the table of what was applied, or brings it up to date.

@@ -63,6 +63,11 @@ struct Gallery {
         let router = Router(context: VisitorContext.self, options: .autoGenerateHeadEndpoints)
         router.get("health") { _, _ in "ok\n" }
         UploadRoutes(uploads: uploads) { request, _ in VisitorMiddleware.visitor(of: request) }.add(to: router)
+        // A real app has its own login before this, and says by `mayChange` who may press the buttons. There is none here, so the dashboard is
+        // for whoever develops alone.
+        if uploads.configuration.environment != .production {
+            router.group("admin").addRoutes(DashboardRoutes(uploads: uploads) { _, _ in true }.endpoints)
+        }
 
         let site = router.group()
             .add(middleware: SecurityHeaders(storage: try uploads.uploadOrigin(), stored: try uploads.storedOrigin()))

@@ -19,6 +19,22 @@ package final class BucketConcurrency: Sendable {
         self.limiters.withLockedValue { $0[bucket] }?.load ?? (0, 0)
     }
 
+    /// A bucket that asked for fewer requests.
+    package struct Slowed: Sendable, Equatable {
+        package var bucket: String
+        /// At a time, by now.
+        package var limit: Int
+        /// How many were under way at a time when it first asked.
+        package var most: Int
+    }
+
+    /// By their names; those that ask for nothing are left out.
+    package var slowed: [Slowed] {
+        self.limiters.withLockedValue { $0 }.compactMap { bucket, limiter in
+            limiter.lowered.map { Slowed(bucket: bucket, limit: $0.limit, most: $0.most) }
+        }.sorted { $0.bucket < $1.bucket }
+    }
+
     func limiter(_ bucket: String) -> ConcurrencyLimiter {
         self.limiters.withLockedValue { limiters in
             if let limiter = limiters[bucket] { return limiter }

@@ -13,6 +13,10 @@ final class ConcurrencyLimiter: Sendable {
     }
 
     var limit: Int? { self.state.withLockedValue { $0.limit } }
+    /// The limit, and what was under way when it was first needed; nil while there is none.
+    var lowered: (limit: Int, most: Int)? {
+        self.state.withLockedValue { state in state.limit.map { ($0, max(state.most, $0)) } }
+    }
     var load: (inFlight: Int, waiting: Int) { self.state.withLockedValue { ($0.inFlight, $0.waiting) } }
     var isForgettable: Bool { self.state.withLockedValue { $0.limit == nil && $0.inFlight == 0 && $0.waiting == 0 } }
 

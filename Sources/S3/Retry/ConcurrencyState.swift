@@ -31,6 +31,8 @@ struct ConcurrencyState: Sendable {
     private var allowed: Double?
     private var round = 0
     private(set) var inFlight = 0
+    /// What was under way when the limit came about.
+    private(set) var most = 0
     /// The last time that the limit held somebody back.
     private var lastFelt = ContinuousClock.now
     private var waiters: [UInt64: Waiter] = [:]
@@ -53,6 +55,7 @@ struct ConcurrencyState: Sendable {
     mutating func release(_ permit: Permit, _ outcome: Outcome, now: ContinuousClock.Instant) -> [(Waiter, Permit)] {
         switch outcome {
         case .throttled where permit.round == self.round:
+            if self.allowed == nil { self.most = self.inFlight }
             self.allowed = max(1, (min(self.allowed ?? .infinity, Double(self.inFlight)) * Self.decrease).rounded(.down))
             self.round += 1
             self.lastFelt = now

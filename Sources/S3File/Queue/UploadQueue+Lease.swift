@@ -30,9 +30,16 @@ extension UploadQueue {
 
     /// Prolongs the lease, also one that ran out while nobody could reach the database. `false` is final: it was reaped, others have the jobs,
     /// and this worker must drop its results.
-    package func beat(worker: Int64) async throws -> Bool {
+    ///
+    /// - Parameter report: what it says of itself; `nil` leaves slots and draining as they are, and says nothing against any bucket.
+    package func beat(worker: Int64, report: WorkerReport? = nil) async throws -> Bool {
         let rows = try await self.client.query(
-            "select s3file.beat(worker => \(worker), lease => make_interval(secs => \(Self.seconds(Self.leaseDuration)))) as alive",
+            """
+            select s3file.beat(
+                worker => \(worker), lease => make_interval(secs => \(Self.seconds(Self.leaseDuration))),
+                slots => \(report.map { Int32(clamping: $0.slots) }), draining => \(report?.isDraining),
+                buckets => \(report?.bucketsJSON)) as alive
+            """,
             // One dead connection must not cost the lease: the next beat takes another.
             timeout: .after(.seconds(3))
         )

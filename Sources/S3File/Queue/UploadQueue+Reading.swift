@@ -39,28 +39,34 @@ extension UploadQueue {
             ],
             timeout: .after(.seconds(2))
         )
-        let upkeep = results[1][0]
-        let tasks = try upkeep["tasks", [String].self]
-        let overdue = try upkeep["overdue_seconds", [Double].self]
-        return (
-            try results[0].map { row in
-                QueueReading(
-                    queue: try row["queue", String.self],
-                    isPaused: try row["paused", Bool.self],
-                    due: try row["due", Int64.self],
-                    later: try row["later", Int64.self],
-                    moving: try row["moving", Int64.self],
-                    oldestSeconds: try row["oldest_seconds", Double.self],
-                    isEstimated: try row["estimated", Bool.self]
-                )
-            },
-            UpkeepReading(
-                workers: try upkeep["workers", Int64.self],
-                lateWorkers: try upkeep["late_workers", Int64.self],
-                tmpBatches: try upkeep["tmp_batches", Int64.self],
-                overdue: Dictionary(uniqueKeysWithValues: zip(tasks, overdue)),
-                now: try upkeep["now", Date.self]
-            )
+        return (try results[0].map(QueueReading.init(row:)), try UpkeepReading(row: results[1][0]))
+    }
+}
+
+extension QueueReading {
+    init(row: PostgresRow) throws {
+        self.init(
+            queue: try row["queue", String.self],
+            isPaused: try row["paused", Bool.self],
+            due: try row["due", Int64.self],
+            later: try row["later", Int64.self],
+            moving: try row["moving", Int64.self],
+            oldestSeconds: try row["oldest_seconds", Double.self],
+            isEstimated: try row["estimated", Bool.self]
+        )
+    }
+}
+
+extension UpkeepReading {
+    init(row: PostgresRow) throws {
+        let tasks = try row["tasks", [String].self]
+        let overdue = try row["overdue_seconds", [Double].self]
+        self.init(
+            workers: try row["workers", Int64.self],
+            lateWorkers: try row["late_workers", Int64.self],
+            tmpBatches: try row["tmp_batches", Int64.self],
+            overdue: Dictionary(zip(tasks, overdue)) { first, _ in first },
+            now: try row["now", Date.self]
         )
     }
 }

@@ -34,7 +34,11 @@ public final class Uploads: Service {
     private let newsOfStatuses: WakeUp
     /// Where whoever waits for news of uploads gets them.
     package let feed: StatusFeed
-    let logger: Logger
+    /// The record as those who run this see it; nil where it is not in Postgres.
+    package let operators: UploadQueue?
+    /// Where whoever looks at the dashboard is told how everything stands; nil where ``operators`` is.
+    package let overview: OverviewFeed?
+    package let logger: Logger
     package let metrics: UploadsMetrics
     package let spans: SpanSource
     private let databaseHealth = DatabaseHealth()
@@ -75,6 +79,8 @@ public final class Uploads: Service {
         self.wakeUp = WakeUp("workers", logger: logger) { try await record.notify() }
         self.newsOfStatuses = WakeUp("readers of statuses", logger: logger) { try await record.notifyOfStatuses() }
         self.feed = StatusFeed(backend: backend, maximum: configuration.statusStreams, logger: logger)
+        self.operators = backend.record as? UploadQueue
+        self.overview = self.operators.map { OverviewFeed(queue: $0, logger: logger) }
         self.logger = logger
     }
 
@@ -109,6 +115,7 @@ public final class Uploads: Service {
                     group.addTask { await self.wakeUp.run() }
                     group.addTask { await self.newsOfStatuses.run() }
                     group.addTask { await self.feed.run() }
+                    group.addTask { await self.overview?.run() }
                     if self.metrics.isUsed { group.addTask { await self.tellWaiting() } }
                     group.addTask { await self.databaseHealth.keepAsking(self.backend) }
                 }
@@ -239,6 +246,12 @@ public final class Uploads: Service {
         self.wakeUp.request()
         self.newsOfStatuses.request()
         return count
+    }
+
+    /// Jobs were queued, or changed, past this: wakes workers and those who wait for news.
+    package func changed() {
+        self.wakeUp.request()
+        self.newsOfStatuses.request()
     }
 
     // MARK: Telling

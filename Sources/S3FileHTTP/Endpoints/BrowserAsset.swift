@@ -29,6 +29,19 @@ struct BrowserAsset: Sendable {
         version: nil
     )
 
+    // What the dashboard's pages name, each by the version of both.
+    static let dashboardScript = BrowserAsset(script: Self.dashboardText, version: Self.dashboardVersion)
+    static let dashboardStylesheet = BrowserAsset(
+        text: Self.dashboardStyle,
+        contentType: "text/css; charset=utf-8",
+        version: Self.dashboardVersion
+    )
+    static let dashboardVersion = Self.digest(of: Self.dashboardText + Self.dashboardStyle, bytes: 8)
+
+    private static let dashboardText = Self.compact(PackageResources.dashboard_js)
+    private static let dashboardStyle = [PackageResources.palette_css, PackageResources.page_css, PackageResources.tables_css]
+        .map { String(decoding: $0, as: UTF8.self) }.joined(separator: "\n")
+
     /// Of all scripts: they are made for each other, so the one asks for the others by it.
     static let version = Self.digest(
         of: Self.scriptText + Self.retryText + Self.optionsText + Self.multipartText + Self.statusText,

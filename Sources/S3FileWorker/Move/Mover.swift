@@ -258,7 +258,9 @@ struct Mover: Sendable {
     ]
 
     static func outcome(of error: S3Error) -> Outcome {
-        let message = error.message.isEmpty ? "S3 answered \(error.code)." : error.message
+        var message = error.message.isEmpty ? "S3 answered \(error.code)." : error.message
+        // The store's operator finds the request by it.
+        if let request = error.requestID { message += " [request \(request)]" }
         if error.status == 403 || Self.refusals.contains(error.code) {
             return .parked(code: (error.cause ?? error.code).rawValue, message: message)
         }

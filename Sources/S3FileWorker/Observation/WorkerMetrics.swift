@@ -82,6 +82,14 @@ final class WorkerMetrics: Sendable {
 
     /// One batch was settled.
     func settled(_ ended: [(job: Job, outcome: Outcome, settlement: Settlement?)]) {
+        // Also where nobody counts: heartbeats tell it.
+        for (job, outcome, settlement) in ended {
+            switch (settlement?.status, outcome) {
+            case (.stored, _): self.parked.works(job.bucket)
+            case (.queued, .parked(let code, _)): self.parked.refuses(job.bucket, code: code)
+            default: break
+            }
+        }
         guard self.isUsed else { return }
         let now = Date()
         var bytes: Int64 = 0
@@ -93,10 +101,8 @@ final class WorkerMetrics: Sendable {
             case .stored:
                 bytes += job.size
                 self.timeToStored.recordNanoseconds(Int64(max(0, now.timeIntervalSince(job.id.madeAt)) * 1e9))
-                self.parked.works(job.bucket)
             case .retry, .failed, .parked:
                 if let code = outcome.code { self.failures.increment(code) }
-                if end == .parked { self.parked.refuses(job.bucket) }
             default: break
             }
         }

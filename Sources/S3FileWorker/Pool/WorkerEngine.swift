@@ -123,7 +123,7 @@ struct WorkerEngine: Service {
             // Either of these two ends it: the lease by throwing, the exchange when a stop was requested.
             defer { group.cancelAll() }
             try await withThrowingTaskGroup(of: Void.self) { deciding in
-                deciding.addTask { try await self.heartbeat(lease, exchange) }
+                deciding.addTask { try await self.heartbeat(lease, exchange, stop) }
                 deciding.addTask { await self.exchange(exchange, lease, tmpDeletion, newsOfStatuses) }
                 defer { deciding.cancelAll() }
                 try await deciding.next()
@@ -157,14 +157,14 @@ struct WorkerEngine: Service {
     }
 
     /// Until Postgres says that the lease was taken. That it cannot be reached says nothing yet, however long.
-    private func heartbeat(_ lease: WorkerLease, _ exchange: Exchange) async throws {
+    private func heartbeat(_ lease: WorkerLease, _ exchange: Exchange, _ stop: StopRequest) async throws {
         var pause = UploadQueue.heartbeatInterval
         while true {
             try await Task.sleep(for: pause)
             let sentAt = ContinuousClock.now
             let wasCertain = lease.isCertain(now: sentAt)
             do {
-                guard try await self.connections.queue.beat(worker: lease.worker) else {
+                guard try await self.connections.queue.beat(worker: lease.worker, report: self.report(stop)) else {
                     lease.lose()
                     throw LeaseLost()
                 }

@@ -55,6 +55,40 @@ import Testing
                 #expect(try await queue.newestEvents().count == 4)
                 #expect(try await queue.events(after: 0, gaps: [1], limit: 10).count == 4)
                 #expect(try await queue.events(of: ids, after: 0).count == 4)
+                // And what the dashboard shows.
+                #expect(try await queue.overview().queues.map(\.queue) == ["default"])
+                #expect(try await queue.dossier(of: ids[0])?.upload.id == ids[0])
+                #expect(try await queue.search("docs/", limit: 10).count == 2)
+                #expect(try await queue.page(withError: "AccessDenied", after: nil, limit: 10).uploads.isEmpty)
+            }
+        }
+    }
+
+    @Test
+    func `an operator reads the dashboard and presses its buttons with that role alone, and the web side's role does not do`()
+        async throws
+    {
+        try await withMigratedDatabase { client, url in
+            let owner = UploadQueue(client: client)
+            let worker = try await owner.register(host: "test", pid: 1, version: "0")
+            let ids = try await owner.end(2, UploadQueue.denied, worker: worker)
+            try await self.queue(as: "s3file_web", on: url) { queue in
+                for change in [
+                    { _ = try await $0.setPaused("default", true) }, { _ = try await $0.retryFailed(code: "AccessDenied") },
+                ] as [@Sendable (UploadQueue) async throws -> Void] {
+                    let problem = await #expect(throws: RecordProblem.self) { try await queue.asking(change) }
+                    #expect(problem?.code == .denied(role: "s3file_web"))
+                }
+            }
+            try await self.queue(as: "s3file_operator", on: url) { queue in
+                let overview = try await queue.overview()
+                #expect(overview.failures.map(\.failed) == [2])
+                #expect(try await queue.dossier(of: ids[0])?.upload.status == .failed)
+                #expect(try await queue.search("docs/", limit: 10).count == 2)
+                #expect(try await queue.retry([ids[0]]) == 1)
+                #expect(try await queue.retryFailed(code: "AccessDenied").retried == 1)
+                #expect(try await queue.cancelOne(ids[0]))
+                #expect(try await queue.setPaused("default", true))
             }
         }
     }
@@ -148,7 +182,9 @@ import Testing
 
     @Test(arguments: [
         ("s3file_web", "select * from s3file.claim(1, 1)"), ("s3file_web", "select s3file.reap(interval '0', interval '0')"),
-        ("s3file_web", "select s3file.set_queue('x')"), ("s3file_web", "select etag from s3file.upload"),
+        ("s3file_web", "select s3file.set_queue('x')"), ("s3file_web", "select s3file.retry_failed('x')"),
+        ("s3file_web", "select * from s3file.worker"), ("s3file_worker", "select s3file.retry_failed('x')"),
+        ("s3file_worker", "select * from s3file.search('x')"), ("s3file_web", "select etag from s3file.upload"),
         ("s3file_web", "insert into s3file.job (upload_id) values (gen_random_uuid())"),
         ("s3file_web", "select s3file.queue_again(gen_random_uuid(), now())"),
         ("s3file_web", "select s3file.bury_copy(gen_random_uuid(), null, 'media', 'a', 1, 'e')"),

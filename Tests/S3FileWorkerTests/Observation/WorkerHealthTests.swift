@@ -69,14 +69,14 @@ import Testing
         let parked = ParkedBuckets()
         let now = ContinuousClock.now
         #expect(parked.count() == 0)
-        parked.refuses("a", now: now)
-        parked.refuses("b", now: now + .seconds(200))
+        parked.refuses("a", code: "AccessDenied", now: now)
+        parked.refuses("b", code: "NoSuchBucket", now: now + .seconds(200))
         #expect(parked.count(now: now + .seconds(200)) == 2)
         parked.works("c")
         parked.works("b")
         #expect(parked.count(now: now + .seconds(200)) == 1)
         #expect(parked.count(now: now + .seconds(301)) == 0)
-        for number in 0..<1_000 { parked.refuses("\(number)", now: now) }
+        for number in 0..<1_000 { parked.refuses("\(number)", code: "AccessDenied", now: now) }
         #expect(parked.count(now: now) == ParkedBuckets.limit)
     }
 }

@@ -46,6 +46,22 @@ struct ConcurrencyLimiterTests {
         #expect(limit > 70)
     }
 
+    @Test("Which buckets asked for fewer requests is told, with the limit by now and what was under way before it")
+    func slowed() async throws {
+        let concurrency = BucketConcurrency()
+        let (busy, quiet) = (concurrency.limiter("busy"), concurrency.limiter("quiet"))
+        var permits: [ConcurrencyState.Permit] = []
+        for _ in 0..<10 { permits.append(try await busy.acquire()) }
+        quiet.release(try await quiet.acquire(), .success)
+        #expect(concurrency.slowed == [])
+        busy.release(permits.removeLast(), .throttled)
+        #expect(concurrency.slowed == [BucketConcurrency.Slowed(bucket: "busy", limit: 7, most: 10)])
+        // Further complaints lower the limit, and not what was before it.
+        for permit in permits { busy.release(permit, .other) }
+        busy.release(try await busy.acquire(), .throttled)
+        #expect(concurrency.slowed.map(\.most) == [10] && concurrency.slowed.map(\.limit) == [1])
+    }
+
     @Test("The limit never falls below one, and goes when for a minute nobody felt it")
     func recovers() throws {
         var state = ConcurrencyState()
