@@ -61,11 +61,13 @@ final class Nemesis: Sendable {
             try await Task.sleep(for: duration)
         case .crashPostgres:
             try await self.postgresTurn.take {
-                try await self.world.cluster.stop(.immediate)
-                self.count(strike.kind.rawValue)
-                try? await Task.sleep(for: duration)
                 // A task of its own, awaited: it must run again, whoever gives up meanwhile.
-                try await Task { try await self.world.cluster.start() }.value
+                try await Task {
+                    try await self.world.cluster.stop(.immediate)
+                    self.count(strike.kind.rawValue)
+                    try await Task.sleep(for: duration)
+                    try await self.world.cluster.start()
+                }.value
             }
         case .cutPostgres: slot.postgres.cut()
         case .stallPostgres: slot.postgres.stall()
