@@ -91,6 +91,22 @@ let benchmarkTargets: [Target] =
         ),
     ] : []
 
+/// Set by bin/prove: real processes, real faults, and a verdict.
+let proveTargets: [Target] =
+    Context.environment["S3FILE_PROVE"] == "1"
+    ? [
+        .executableTarget(
+            name: "Prove",
+            dependencies: [
+                "Postgres", "Proof", "S3", "S3DevServer", "S3File", "TestEnvironment", argumentParser, asyncHTTPClient, crypto,
+                logging, nioConcurrencyHelpers, nioCore, nioFoundationCompat, nioHTTP1, serviceLifecycle, unixSignals,
+            ],
+            path: "Tests/Prove",
+            exclude: ["Model", "Mutations"],
+            swiftSettings: swiftSettings
+        )
+    ] : []
+
 let package = Package(
     name: "s3file",
     platforms: [.macOS(.v15)],
@@ -108,7 +124,8 @@ let package = Package(
                 .executable(name: "queue-benchmark", targets: ["QueueBenchmark"]),
                 .executable(name: "events-benchmark", targets: ["EventsBenchmark"]),
             ] : [])
-        + (withFuzzing ? [.executable(name: "fuzz", targets: ["Fuzz"])] : []),
+        + (withFuzzing ? [.executable(name: "fuzz", targets: ["Fuzz"])] : [])
+        + (proveTargets.isEmpty ? [] : [.executable(name: "prove", targets: ["Prove"])]),
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-async-algorithms", from: "1.1.4"),
@@ -328,7 +345,7 @@ let package = Package(
         .testTarget(
             name: "S3FileWorkerTests",
             dependencies: [
-                "S3FileWorker", "S3File", "S3DevServer", "S3", "S3FileObservability", "Postgres", "TestEnvironment",
+                "S3FileWorker", "S3File", "S3DevServer", "S3", "S3FileObservability", "Postgres", "Proof", "TestEnvironment",
                 asyncHTTPClient,
                 coreMetrics, logging, nioConcurrencyHelpers, nioCore, serviceLifecycle,
             ],
@@ -420,6 +437,9 @@ let package = Package(
             ],
             swiftSettings: swiftSettings
         ),
+        // The plan of a proof, and its verdict: without processes, so that both are tested. The runs are Tests/Prove's.
+        .target(name: "Proof", dependencies: ["S3DevServer"], path: "Tests/Proof", swiftSettings: swiftSettings),
+        .testTarget(name: "ProofTests", dependencies: ["Proof", "S3DevServer"], swiftSettings: swiftSettings),
         // What must hold of every reader of bytes from anywhere: for libFuzzer (bin/fuzz), and for the corpus it left.
         .target(
             name: "FuzzInvariants",
@@ -428,7 +448,7 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         .testTarget(name: "FuzzTests", dependencies: ["FuzzInvariants"], exclude: ["Corpus"], swiftSettings: swiftSettings),
-    ] + benchmarkTargets + fuzzTargets,
+    ] + benchmarkTargets + fuzzTargets + proveTargets,
     swiftLanguageModes: [.v6]
 )
 

@@ -61,6 +61,8 @@ package final class S3DevServer: Service {
                 directory: configuration.directory,
                 synchronizes: configuration.synchronizesFiles,
                 now: configuration.now,
+                age: configuration.age,
+                journal: try configuration.journal.map { try StoreJournal(path: $0) },
                 logger: logger
             )
             for bucket in configuration.buckets {

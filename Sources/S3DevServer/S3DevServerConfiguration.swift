@@ -27,6 +27,12 @@ package struct S3DevServerConfiguration: Sendable {
     package var faultRules: [FaultRule]?
     /// The server's clock.
     package var now: @Sendable () -> Date
+    /// How much older than it is an object of this key is said to be, in seconds: for tests of what becomes old.
+    package var age: @Sendable (_ key: String) -> TimeInterval
+    /// What CopyObject copies in one request: 5 GiB on AWS. Tests may want less; above it the answer is that of Ceph, EntityTooLarge.
+    package var largestCopy: Int64?
+    /// A file, not there yet, that every change of an object is noted in: see ``StoreJournal``.
+    package var journal: String?
 
     package init(
         directory: String,
@@ -42,7 +48,10 @@ package struct S3DevServerConfiguration: Sendable {
         synchronizesFiles: Bool = true,
         faults: Faults = Faults(),
         faultRules: [FaultRule]? = nil,
-        now: @escaping @Sendable () -> Date = { Date() }
+        now: @escaping @Sendable () -> Date = { Date() },
+        age: @escaping @Sendable (_ key: String) -> TimeInterval = { _ in 0 },
+        largestCopy: Int64? = nil,
+        journal: String? = nil
     ) {
         self.directory = directory
         self.host = host
@@ -58,6 +67,9 @@ package struct S3DevServerConfiguration: Sendable {
         self.faults = faults
         self.faultRules = faultRules
         self.now = now
+        self.age = age
+        self.largestCopy = largestCopy
+        self.journal = journal
     }
 
     func validate() throws {

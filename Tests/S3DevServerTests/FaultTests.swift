@@ -34,6 +34,7 @@ struct FaultTests {
         for (fault, status, code) in [
             ("slow-down", 503, "SlowDown"), ("unavailable", 503, "ServiceUnavailable"), ("internal-error", 500, "InternalError"),
             ("conflict", 409, "OperationAborted"), ("error-in-200", 200, "InternalError"),
+            ("precondition-failed", 412, "PreconditionFailed"),
         ] {
             try await self.withFaults("\(fault) method=PUT") { server async throws in
                 let answer = try await self.put(server, "k")

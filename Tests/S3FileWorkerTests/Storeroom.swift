@@ -18,8 +18,13 @@ struct Storeroom: Sendable {
     var queue: UploadQueue { self.connections.queue }
 
     /// On the development server, which honours every condition that AWS documents.
-    static func with<R: Sendable>(faults: Faults = Faults(), _ body: (Storeroom) async throws -> R) async throws -> R {
-        try await TestDevServer.run(configure: { $0.faults = faults }) { server in
+    static func with<R: Sendable>(
+        faults: Faults = Faults(),
+        rules: String? = nil,
+        _ body: (Storeroom) async throws -> R
+    ) async throws -> R {
+        let parsed = try rules.map { try FaultRule.parse($0) }
+        return try await TestDevServer.run(configure: { ($0.faults, $0.faultRules) = (faults, parsed) }) { server in
             try await self.with(bucket: server.bucket, endpoint: server.endpoint, credentials: server.credentials, body)
         }
     }

@@ -40,6 +40,17 @@ package final class FaultProxy: Sendable {
         var lostReplies: (text: [UInt8], times: Int)?
         var connections: [Int: Connection] = [:]
         var accepted = 0
+        var counts = Counts()
+    }
+
+    /// What has really happened to somebody.
+    package struct Counts: Sendable {
+        /// Connections that were open when they were cut, or stalled.
+        package var cut = 0
+        package var stalled = 0
+        package var lostReplies = 0
+        /// Pieces that did not go on at once.
+        package var held = 0
     }
 
     /// The server's URL by way of the proxy.
@@ -59,6 +70,8 @@ package final class FaultProxy: Sendable {
         set { self.state.withLockedValue { $0.fault = newValue } }
     }
 
+    package var counts: Counts { self.state.withLockedValue { $0.counts } }
+
     /// How many connections were accepted so far.
     package var accepted: Int { self.state.withLockedValue { $0.accepted } }
 
@@ -67,12 +80,27 @@ package final class FaultProxy: Sendable {
 
     /// Resets every connection that is open now; new ones go as ever.
     package func cut() {
-        for connection in self.state.withLockedValue({ Array($0.connections.values) }) { Self.reset(connection.channels) }
+        let connections = self.state.withLockedValue { state in
+            state.counts.cut += state.connections.count
+            return Array(state.connections.values)
+        }
+        for connection in connections { Self.reset(connection.channels) }
+    }
+
+    /// No fault any more. Connections that had vanished are reset, as when a peer comes back that knows nothing of them.
+    package func heal() {
+        let stalled = self.state.withLockedValue { state in
+            state.fault = .none
+            state.lostReplies = nil
+            return state.connections.values.filter(\.isStalled)
+        }
+        for connection in stalled { Self.reset(connection.channels) }
     }
 
     /// Connections that are open now pass nothing on any more, for good, and without a word: a peer that vanished. New ones go as ever.
     package func stall() {
         self.state.withLockedValue { state in
+            state.counts.stalled += state.connections.values.count { !$0.isStalled }
             for number in state.connections.keys { state.connections[number]?.isStalled = true }
         }
     }
@@ -146,6 +174,7 @@ package final class FaultProxy: Sendable {
             try await self.hold(connection)
             let lost: [any Channel]? = self.state.withLockedValue { state in
                 guard let it = state.connections[connection], it.losesReply || state.fault == .dropReplies else { return nil }
+                state.counts.lostReplies += 1
                 return it.channels
             }
             if let lost { return Self.reset(lost) }
@@ -156,7 +185,10 @@ package final class FaultProxy: Sendable {
     /// Waits as long as nothing may pass.
     private func hold(_ connection: Int) async throws {
         if case .delay(let delay) = self.fault { try await Task.sleep(for: delay) }
+        var isHeld = false
         while self.state.withLockedValue({ $0.fault == .blackHole || $0.connections[connection]?.isStalled == true }) {
+            if !isHeld { self.state.withLockedValue { $0.counts.held += 1 } }
+            isHeld = true
             try await Task.sleep(for: .milliseconds(5))
         }
     }

@@ -26,6 +26,12 @@ extension FaultPlan {
                 status: 409,
                 message: "A conflicting conditional operation is currently in progress against this resource. Please try again."
             )
+        case .preconditionFailed:
+            S3Error(
+                .preconditionFailed,
+                status: 412,
+                message: "At least one of the pre-conditions you specified did not hold"
+            )
         default: nil
         }
     }

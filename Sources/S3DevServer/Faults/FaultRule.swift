@@ -11,6 +11,8 @@ package struct FaultRule: Sendable, Hashable {
         case internalError = "internal-error"
         /// Answers 409, and does nothing: ConditionalRequestConflict to a conditional write, OperationAborted to anything else.
         case conflict
+        /// Answers 412 PreconditionFailed, whatever the condition, and does nothing.
+        case preconditionFailed = "precondition-failed"
         /// Answers 200 with an `<Error>` in its body, and does nothing.
         case errorIn200 = "error-in-200"
         /// Closes the connection, and does nothing.

@@ -18,6 +18,9 @@ extension Operations {
                 "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120"
             )
         }
+        guard source.record.size <= self.configuration.largestCopy ?? .max else {
+            throw S3Error(.entityTooLarge, status: 400, message: "Your proposed upload exceeds the maximum allowed object size.")
+        }
         let checksum = try Self.checksumAlgorithm(request) ?? source.record.checksumAlgorithm ?? .standard
         let condition = try await self.begin(asked, bucket, key, length: source.record.size)
         let write = ObjectWrite(bucket: bucket, key: key, etag: "", attributes: attributes, condition: condition)

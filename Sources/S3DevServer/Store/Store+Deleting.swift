@@ -72,6 +72,7 @@ extension Store {
                 try Files.remove("\(path).tags")
             }
             state.buckets[bucket]?.remove(version.id, of: request.key)
+            try self.noteInJournal(deletionOf: entry, bucket, request.key)
             return (Deletion(version: shown, isMarker: entry.isDeleteMarker), path)
         }
     }

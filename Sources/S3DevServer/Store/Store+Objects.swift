@@ -96,7 +96,7 @@ extension Store {
             key: key.text,
             size: writer.size,
             etag: write.etag,
-            modified: self.now().milliseconds,
+            modified: self.now().addingTimeInterval(-self.age(key.text)).milliseconds,
             attributes: write.attributes,
             checksums: write.checksums
         )
@@ -140,8 +140,10 @@ extension Store {
         _ state: inout State
     ) throws {
         let hadTags = state.buckets[bucket]?.version(record.version, of: key)?.tags != nil
+        let replaced = state.buckets[bucket]?.current(key)
         try writer.move(to: path)
         state.buckets[bucket]?.set(BucketIndex.Entry(record), for: key)
+        try self.noteInJournal(put: record, bucket, key, over: replaced)
         if hadTags {
             // A kill before this leaves tags of an object that is gone, which the next start throws away.
             try Files.remove("\(path).tags")

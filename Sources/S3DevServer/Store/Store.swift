@@ -37,6 +37,8 @@ final class Store: Sendable {
     let directory: String
     let synchronizes: Bool
     let now: @Sendable () -> Date
+    let age: @Sendable (String) -> TimeInterval
+    let journal: StoreJournal?
     let state = NIOLockedValueBox(State())
     private let lock: Int32
     private let logger: Logger
@@ -45,11 +47,15 @@ final class Store: Sendable {
         directory: String,
         synchronizes: Bool = true,
         now: @escaping @Sendable () -> Date = { Date() },
+        age: @escaping @Sendable (String) -> TimeInterval = { _ in 0 },
+        journal: StoreJournal? = nil,
         logger: Logger
     ) throws {
         self.directory = directory
         self.synchronizes = synchronizes
         self.now = now
+        self.age = age
+        self.journal = journal
         self.logger = logger
         do {
             try Files.createDirectory("\(directory)/buckets")

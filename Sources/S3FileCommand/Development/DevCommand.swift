@@ -36,8 +36,8 @@ struct DevCommand: AsyncParsableCommand {
         help: ArgumentHelp(
             "Let the S3 server misbehave, as in 'latency=30ms; slow-down rate=0.1 operation=CopyObject'.",
             discussion: """
-                Kinds: latency=30ms, slow-down, unavailable, internal-error, conflict, error-in-200, lose-request, lose-reply, \
-                truncate, stall=60s. Each can be limited by operation=CopyObject, method=PUT, bucket=, prefix= (of the key), \
+                Kinds: latency=30ms, slow-down, unavailable, internal-error, conflict, precondition-failed, error-in-200, \
+                lose-request, lose-reply, truncate, stall=60s. Each can be limited by operation=CopyObject, method=PUT, bucket=, prefix= (of the key), \
                 rate=0.1, every=10 and times=3. With this option, even an empty one, faults are switched while the server runs: \
                 curl -X PUT --data 'lose-reply every=10' http://127.0.0.1:9000/_faults (GET shows them, DELETE ends them). \
                 S3FILE_DEV_S3_FAULTS in the environment does the same.

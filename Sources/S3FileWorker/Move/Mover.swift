@@ -226,8 +226,9 @@ struct Mover: Sendable {
         let otherwise: Outcome
         switch error.code {
         case .preconditionFailed, .notModified:
-            // Either the tmp object changed or somebody was at the destination first: the destination tells which.
-            otherwise = .sourceChanged
+            // Either the tmp object changed or somebody was at the destination first: the destination tells which. When nothing is there
+            // either, the source itself must say that it changed: a copy may have been taken back meanwhile, or the store be wrong.
+            otherwise = .retry(code: error.code.rawValue, message: error.message, delay: nil)
         case .noSuchKey, .notFound, .noSuchVersion:
             otherwise = .sourceMissing
         case .noSuchUpload:
@@ -240,7 +241,9 @@ struct Mover: Sendable {
         }
         switch try await self.lookUpDestination(inParts: inParts) {
         case .end(let outcome): return outcome
-        case .nothing: return otherwise
+        case .nothing:
+            if error.code == .preconditionFailed || error.code == .notModified { _ = try await proof.source() }
+            return otherwise
         case .replaceable:
             // Says that it changed, or is gone, if so. If not, the next attempt copies over what lies there.
             _ = try await proof.source()

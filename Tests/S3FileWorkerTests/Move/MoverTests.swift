@@ -45,6 +45,20 @@ import Testing
         }
     }
 
+    @Test func `a 412 is not taken for a change of the file while the file is what it was, and nothing lies at its key`()
+        async throws
+    {
+        let rules = "precondition-failed operation=CopyObject prefix=docs/ times=1"
+        try await Storeroom.with(rules: rules) { here in
+            _ = try await here.upload("verified", key: "docs/x.txt")
+            let (job, worker) = try await here.claim()
+            let first = try await here.move(job, worker: worker)
+            guard case .retry(code: "PreconditionFailed", _, _) = first else { throw Unexpected(first) }
+            let second = try await here.move(job, worker: worker)
+            guard case .stored = second else { throw Unexpected(second) }
+        }
+    }
+
     @Test(.enabled(if: TestStore.isAvailable, "\(TestStore.missing)"))
     func `a store that ignores the copy's conditions gives up no file all the same`() async throws {
         try await Storeroom.onCeph { here in

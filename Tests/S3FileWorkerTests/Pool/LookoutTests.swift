@@ -142,9 +142,14 @@ import Testing
 
 extension Job {
     /// A job whose times are seconds since 1970.
-    static func sample(queue: String = "default", priority: Int16 = 0, runAt: Double = 0, isFair: Bool = false) -> Job {
-        let id = UUID()
-        return Job(
+    static func sample(
+        id: UUID = UUID(),
+        queue: String = "default",
+        priority: Int16 = 0,
+        runAt: Double = 0,
+        isFair: Bool = false
+    ) -> Job {
+        Job(
             id: id,
             attempt: 1,
             maxAttempts: 12,

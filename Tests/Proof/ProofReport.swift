@@ -1,0 +1,101 @@
+package import Foundation
+
+/// What a run has to say for itself.
+package struct ProofReport: Sendable, Codable {
+    package struct Check: Sendable, Codable {
+        package var invariant: String
+        package var checked: Int
+        package var violations: Int
+    }
+
+    package var seed: UInt64
+    package var seconds: Double
+    /// Between the end of the faults and the end of the last upload.
+    package var secondsUntilQuiet: Double
+    package var uploads: Int
+    /// Of each kind of history.
+    package var histories: [String: Int]
+    /// Rows by status.
+    package var statuses: [String: Int]
+    package var attempts: Int
+    package var mostAttempts: Int
+    /// Processes that were killed.
+    package var kills: [String: Int]
+    /// Faults that have really happened, by those who made them happen.
+    package var fired: [String: Int]
+    package var checks: [Check]
+    package var remarks: [String: Verdict.Remark]
+    package var violations: [Verdict.Violation]
+
+    package init(
+        plan: ProofPlan,
+        evidence: Evidence,
+        verdict: Verdict,
+        kills: [String: Int],
+        fired: [String: Int],
+        seconds: Double,
+        secondsUntilQuiet: Double
+    ) {
+        self.seed = plan.order.seed
+        self.seconds = seconds
+        self.secondsUntilQuiet = secondsUntilQuiet
+        self.uploads = plan.histories.count
+        self.histories = Self.counts(plan.histories.map(\.kind.rawValue))
+        self.statuses = Self.counts(evidence.rows.map(\.status))
+        self.attempts = evidence.events.count { $0.status == "moving" }
+        self.mostAttempts = evidence.rows.map(\.attempt).max() ?? 0
+        self.kills = kills
+        self.fired = fired
+        self.checks = Verdict.Invariant.allCases.map { invariant in
+            Check(
+                invariant: invariant.rawValue,
+                checked: verdict.checked[invariant] ?? 0,
+                violations: verdict.violations.count { $0.invariant == invariant }
+            )
+        }
+        self.remarks = verdict.remarks
+        self.violations = verdict.violations
+    }
+
+    private static func counts(_ names: [String]) -> [String: Int] {
+        names.reduce(into: [:]) { $0[$1, default: 0] += 1 }
+    }
+
+    /// For programs.
+    package func json() throws -> Data {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        return try encoder.encode(self)
+    }
+
+    /// For people. At most `most` violations are told at length.
+    package func text(most: Int = 5) -> String {
+        func list(_ counts: [String: Int]) -> String {
+            counts.isEmpty ? "none" : counts.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
+        }
+        var lines = [
+            "seed        \(self.seed)",
+            "time        \(Int(self.seconds)) s; quiet \(Int(self.secondsUntilQuiet)) s after the last fault",
+            "histories   \(self.uploads): \(list(self.histories))",
+            "record      \(list(self.statuses)); \(self.attempts) attempts, at most \(self.mostAttempts) of one upload",
+            "kills       \(list(self.kills))",
+            "fired       \(list(self.fired))",
+        ]
+        if !self.remarks.isEmpty { lines.append("remarks     \(list(self.remarks.mapValues(\.count)))") }
+        lines.append("")
+        for check in self.checks {
+            let mark = check.violations > 0 ? "VIOLATED" : check.checked > 0 ? "holds" : "NOT ASKED"
+            lines.append(
+                "\(mark.padding(toLength: 10, withPad: " ", startingAt: 0)) \(check.invariant): "
+                    + "\(check.checked) checked\(check.violations > 0 ? ", \(check.violations) violations" : "")"
+            )
+        }
+        for violation in self.violations.prefix(most) {
+            lines += ["", "violation: \(violation.invariant.rawValue)", "  \(violation.about): \(violation.what)"]
+            lines += violation.trace.map { "    \($0)" }
+        }
+        if self.violations.count > most { lines.append("… and \(self.violations.count - most) more") }
+        lines += ["", self.violations.isEmpty ? "No violation." : "\(self.violations.count) violations."]
+        return lines.joined(separator: "\n")
+    }
+}

@@ -1,0 +1,207 @@
+import AsyncHTTPClient
+import Foundation
+import NIOConcurrencyHelpers
+import NIOCore
+import NIOHTTP1
+import Proof
+import TestEnvironment
+
+/// Does the strikes of a plan, and counts those that have really hit somebody.
+final class Nemesis: Sendable {
+    private struct State {
+        /// The rules of the store that are in force; by a number, as two of one kind may overlap.
+        var rules: [Int: String] = [:]
+        var lastRule = 0
+        var fired: [String: Int] = [:]
+    }
+
+    private let world: World
+    private let state = NIOLockedValueBox(State())
+    /// Restarts of Postgres, and changes of the store's rules, one after the other.
+    private let postgresTurn = Turn()
+    private let rulesTurn = Turn()
+
+    init(_ world: World) {
+        self.world = world
+    }
+
+    private func count(_ what: String, _ times: Int = 1) {
+        guard times > 0 else { return }
+        self.state.withLockedValue { $0.fired[what, default: 0] += times }
+    }
+
+    // MARK: Strikes
+
+    func run(_ strikes: [Strike], since start: ContinuousClock.Instant) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for strike in strikes {
+                group.addTask {
+                    try await Task.sleep(until: start + .milliseconds(strike.start), clock: .continuous)
+                    try await self.strike(strike)
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+
+    private func strike(_ strike: Strike) async throws {
+        let worker = self.world.workers[strike.target % self.world.workers.count]
+        // The web process is one of those that the network fails.
+        let slots = self.world.workers + [self.world.web]
+        let slot = slots[strike.target % slots.count]
+        let duration = Duration.milliseconds(strike.duration)
+        switch strike.kind {
+        case .killWorker: worker.send(SIGKILL)
+        case .killWeb: self.world.web.send(SIGKILL)
+        case .pauseWorker:
+            guard worker.send(SIGSTOP) else { return }
+            self.count(strike.kind.rawValue)
+            // Also when the run ends meanwhile.
+            defer { worker.send(SIGCONT) }
+            try await Task.sleep(for: duration)
+        case .crashPostgres:
+            try await self.postgresTurn.take {
+                // A task of its own, awaited: it must run again, whoever gives up meanwhile.
+                try await Task {
+                    try await self.world.cluster.stop(.immediate)
+                    self.count(strike.kind.rawValue)
+                    try await Task.sleep(for: duration)
+                    try await self.world.cluster.start()
+                }.value
+            }
+        case .cutPostgres: slot.postgres.cut()
+        case .stallPostgres: slot.postgres.stall()
+        case .losePostgresReplies:
+            let texts = ["s3file.settle", "s3file.claim", "s3file.beat", "s3file.enqueue", "s3file.tmp_deleted"]
+            slot.postgres.loseReplies(toRequestsContaining: texts[strike.target % texts.count], times: 2)
+        case .blackHolePostgres: try await self.blackHole(slot.postgres, duration)
+        case .cutStore: slot.store.cut()
+        case .stallStore: slot.store.stall()
+        case .blackHoleStore: try await self.blackHole(slot.store, duration)
+        case .sweep: await self.sweep()
+        default: try await self.misbehave(strike.kind.rule ?? "", duration)
+        }
+    }
+
+    private func blackHole(_ proxy: FaultProxy, _ duration: Duration) async throws {
+        proxy.fault = .blackHole
+        defer { proxy.fault = .none }
+        try await Task.sleep(for: duration)
+    }
+
+    /// By the program that operators run, beside the workers and their own sweeps.
+    private func sweep() async {
+        let slot = self.world.workers[0]
+        let environment = World.environment(slot.postgres, slot.store)
+        let swept = try? await Program.output(self.world.settings.s3file, ["sweep"], environment: environment)
+        if swept?.exitCode == 0 { self.count("sweep") }
+    }
+
+    // MARK: The store's own misbehaviour
+
+    private var standing: String {
+        self.world.settings.copyTime > 0 ? "latency=\(self.world.settings.copyTime)ms operation=CopyObject" : ""
+    }
+
+    private func misbehave(_ rule: String, _ duration: Duration) async throws {
+        let number = self.state.withLockedValue { state in
+            state.lastRule += 1
+            state.rules[state.lastRule] = rule
+            return state.lastRule
+        }
+        try await self.setRules()
+        let result: Result<Void, any Error>
+        do { result = .success(try await Task.sleep(for: duration)) } catch { result = .failure(error) }
+        self.state.withLockedValue { $0.rules[number] = nil }
+        try await Task { try await self.setRules() }.value
+        try result.get()
+    }
+
+    /// Notes what the rules so far have done, and sets those that are in force by now.
+    func setRules(none: Bool = false) async throws {
+        try await self.rulesTurn.take {
+            let before = try await self.faults(.GET, nil)
+            for line in before.split(separator: "\n") {
+                let halves = line.split(separator: "#")
+                guard halves.count == 2, let kind = halves[0].split(whereSeparator: { $0 == " " || $0 == "=" }).first,
+                    kind != "latency", let times = halves[1].split(separator: " ").first.flatMap({ Int($0) })
+                else { continue }
+                self.count("store \(kind)", times)
+            }
+            let rules = self.state.withLockedValue { [self.standing] + $0.rules.sorted { $0.key < $1.key }.map(\.value) }
+            _ = try await self.faults(.PUT, none ? "" : rules.joined(separator: ";"))
+        }
+    }
+
+    private enum Method: String { case GET, PUT }
+
+    private func faults(_ method: Method, _ rules: String?) async throws -> String {
+        var request = HTTPClientRequest(url: self.world.endpoint + "/_faults")
+        request.method = .RAW(value: method.rawValue)
+        if let rules { request.body = .bytes(ByteBuffer(string: rules)) }
+        let response = try await self.world.http.execute(request, timeout: .seconds(10))
+        let text = String(buffer: try await response.body.collect(upTo: 1 << 16))
+        guard response.status == .ok else { throw ProgramError(description: "the store's faults: \(text)") }
+        return text
+    }
+
+    // MARK: The end
+
+    /// Everything works again, whatever was under way.
+    func end() async throws {
+        self.state.withLockedValue { $0.rules = [:] }
+        try await self.setRules(none: true)
+        for slot in self.world.workers + [self.world.web] {
+            slot.send(SIGCONT)
+            for proxy in [slot.postgres, slot.store] { proxy.heal() }
+        }
+    }
+
+    /// What really happened, by those to whom it did.
+    var fired: [String: Int] {
+        var fired = self.state.withLockedValue { $0.fired }
+        for slot in self.world.workers + [self.world.web] {
+            for (name, proxy) in [("postgres", slot.postgres), ("s3", slot.store)] {
+                let counts = proxy.counts
+                for (what, times) in [
+                    ("connections cut", counts.cut), ("connections stalled", counts.stalled),
+                    ("replies lost", counts.lostReplies),
+                    ("pieces held back", counts.held),
+                ] where times > 0 {
+                    fired["\(name) \(what)", default: 0] += times
+                }
+            }
+        }
+        return fired
+    }
+}
+
+/// One after the other, in the order in which they come.
+actor Turn {
+    private var isTaken = false
+    private var waiting: [CheckedContinuation<Void, Never>] = []
+
+    nonisolated func take<R: Sendable>(_ body: @Sendable () async throws -> R) async throws -> R {
+        await self.begin()
+        let result: Result<R, any Error>
+        do {
+            // Who was told to give up while he waited has nothing to do any more.
+            try Task.checkCancellation()
+            result = .success(try await body())
+        } catch { result = .failure(error) }
+        await self.end()
+        return try result.get()
+    }
+
+    private func begin() async {
+        guard self.isTaken else {
+            self.isTaken = true
+            return
+        }
+        await withCheckedContinuation { self.waiting.append($0) }
+    }
+
+    private func end() {
+        if self.waiting.isEmpty { self.isTaken = false } else { self.waiting.removeFirst().resume() }
+    }
+}

@@ -1,0 +1,305 @@
+import Foundation
+import Proof
+
+@testable import S3File
+@testable import S3FileWorker
+
+/// Workers and their table without processes, sockets or time: each worker is an ``ExchangeState`` and what it believes of its lease, the table is
+/// what the SQL makes of it, and a seed decides what happens when. The clock goes from one event to the next.
+struct SimulatedPool {
+    typealias Instant = ContinuousClock.Instant
+
+    struct Broken: Error, CustomStringConvertible {
+        var description: String
+    }
+
+    /// A row of the queue, and what became of it.
+    private struct Row {
+        var holder: Int64?
+        var attempt: Int16 = 0
+        var isStored = false
+    }
+
+    private struct Worker {
+        var number: Int64
+        var state: ExchangeState
+        var beatSentAt: Instant
+        var moving: Set<UUID> = []
+        var isWaiting = false
+        /// Until then the process is stopped: what comes for it waits.
+        var stoppedUntil: Instant
+    }
+
+    private enum Event {
+        case turn(slot: Int, number: Int64)
+        case arrival(slot: Int, number: Int64, ExchangeState.Errand)
+        case answer(slot: Int, number: Int64, ExchangeState.Errand, [Job])
+        case silence(slot: Int, number: Int64, ExchangeState.Errand)
+        case comparison(slot: Int, number: Int64, [UUID])
+        case compared(slot: Int, number: Int64, Bool)
+        case moveEnd(slot: Int, number: Int64, Job)
+        case beat(slot: Int, number: Int64)
+        case beaten(slot: Int, number: Int64, sentAt: Instant, alive: Bool)
+        case stop(slot: Int)
+        case reap
+    }
+
+    private var generator: SeededGenerator
+    private var now = ContinuousClock.now
+    private var events: [(at: Instant, order: Int, event: Event)] = []
+    private var order = 0
+    private var rows: [UUID: Row] = [:]
+    private var queued: [UUID] = []
+    private var leases: [Int64: Instant] = [:]
+    private var lastNumber: Int64 = 0
+    private var workers: [Worker] = []
+    private let failureRate: Int
+
+    private(set) var steps = 0
+    private(set) var attempts = 0
+    private(set) var lostLeases = 0
+    private(set) var refusedSettles = 0
+    var left: Int { self.rows.values.count { !$0.isStored } }
+
+    /// - Parameter failureRate: of a thousand requests to the table, so many get lost, and as many answers.
+    init(seed: UInt64, workers: Int, jobs: Int, failureRate: Int) {
+        self.generator = SeededGenerator(seed: seed)
+        self.failureRate = failureRate
+        for _ in 0..<jobs {
+            let id = UUID(uuid: withUnsafeBytes(of: (self.generator.next(), self.generator.next())) { $0.load(as: uuid_t.self) })
+            self.rows[id] = Row()
+            self.queued.append(id)
+        }
+        for slot in 0..<workers { self.register(slot) }
+        self.add(.reap, after: .seconds(2))
+    }
+
+    /// Until all is stored; throws when something happened that never may, or when nothing happens any more.
+    mutating func run(most: Int) throws {
+        while self.left > 0 {
+            self.steps += 1
+            guard self.steps < most, let next = self.takeEvent() else {
+                throw Broken(description: "\(self.left) jobs are left after \(self.steps) steps")
+            }
+            self.now = max(self.now, next.at)
+            try self.handle(next.event)
+        }
+    }
+
+    // MARK: Time
+
+    private mutating func add(_ event: Event, after duration: Duration) {
+        self.order += 1
+        let entry = (at: self.now + duration, order: self.order, event: event)
+        // From the end, where the next event is.
+        var (low, high) = (0, self.events.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if (self.events[middle].at, self.events[middle].order) > (entry.at, entry.order) {
+                low = middle + 1
+            } else {
+                high = middle
+            }
+        }
+        self.events.insert(entry, at: low)
+    }
+
+    private mutating func takeEvent() -> (at: Instant, order: Int, event: Event)? { self.events.popLast() }
+
+    private mutating func milliseconds(_ range: Range<Int>) -> Duration {
+        .milliseconds(Int.random(in: range, using: &self.generator))
+    }
+    private mutating func happens(_ ofThousand: Int) -> Bool { Int.random(in: 0..<1_000, using: &self.generator) < ofThousand }
+
+    // MARK: What happens
+
+    private mutating func handle(_ event: Event) throws {
+        switch event {
+        case .turn(let slot, let number):
+            guard let worker = self.living(slot, number, event) else { return }
+            self.workers[slot].isWaiting = false
+            try self.turn(slot, worker)
+        case .arrival(_, let number, let errand): self.serve(event, number, errand)
+        case .answer(let slot, let number, let errand, let jobs):
+            guard self.living(slot, number, event) != nil else { return }
+            self.workers[slot].state.done(errand, claimed: jobs, now: self.now)
+            self.wake(slot)
+        case .silence(let slot, let number, let errand):
+            guard self.living(slot, number, event) != nil else { return }
+            self.workers[slot].state.failed(errand, now: self.now)
+            self.wake(slot)
+        case .comparison(let slot, let number, let inFlight):
+            self.putBack { $0.value.holder == number && !inFlight.contains($0.key) }
+            self.add(.compared(slot: slot, number: number, true), after: .milliseconds(1))
+        case .compared(let slot, let number, let worked):
+            guard self.living(slot, number, event) != nil else { return }
+            self.workers[slot].state.compared(worked, now: self.now)
+            self.workers[slot].state.ring(notified: true)
+            self.wake(slot)
+        case .moveEnd(let slot, let number, let job):
+            guard self.living(slot, number, event) != nil else { return }
+            self.workers[slot].moving.remove(job.id)
+            let outcome: Outcome =
+                self.happens(50) ? .retry(code: "x", message: "x", delay: nil) : .stored(etag: "e", versionID: nil)
+            if let next = self.workers[slot].state.moved((job, outcome), now: self.now).next { try self.begin(next, slot) }
+            self.wake(slot)
+        case .beat(let slot, let number):
+            guard self.living(slot, number, event) != nil else { return }
+            self.add(.beat(slot: slot, number: number), after: UploadQueue.heartbeatInterval)
+            guard !self.happens(self.failureRate) else { return }
+            let alive = self.leases[number] != nil
+            if alive { self.leases[number] = self.now + UploadQueue.leaseDuration }
+            self.add(.beaten(slot: slot, number: number, sentAt: self.now, alive: alive), after: self.milliseconds(1..<30))
+        case .beaten(let slot, let number, let sentAt, let alive):
+            guard self.living(slot, number, event) != nil else { return }
+            guard alive else {
+                self.lostLeases += 1
+                return self.register(slot)
+            }
+            self.workers[slot].beatSentAt = sentAt
+            self.workers[slot].state.ring(notified: true)
+            self.wake(slot)
+        case .stop(let slot):
+            self.workers[slot].stoppedUntil = self.now + self.milliseconds(1_000..<30_000)
+            self.add(.stop(slot: slot), after: self.milliseconds(20_000..<200_000))
+        case .reap:
+            self.reap()
+            self.add(.reap, after: .seconds(2))
+            for slot in self.workers.indices { self.wake(slot) }
+        }
+    }
+
+    /// The worker, if it is the one that is meant; one that is stopped gets the event later.
+    private mutating func living(_ slot: Int, _ number: Int64, _ event: Event) -> Worker? {
+        let worker = self.workers[slot]
+        guard worker.number == number else { return nil }
+        guard worker.stoppedUntil <= self.now else {
+            self.add(event, after: worker.stoppedUntil - self.now)
+            return nil
+        }
+        return worker
+    }
+
+    private mutating func wake(_ slot: Int) {
+        self.workers[slot].state.ring(notified: false)
+        self.add(.turn(slot: slot, number: self.workers[slot].number), after: .zero)
+    }
+
+    // MARK: A worker
+
+    private mutating func register(_ slot: Int) {
+        self.lastNumber += 1
+        let number = self.lastNumber
+        self.leases[number] = self.now + UploadQueue.leaseDuration
+        let worker = Worker(
+            number: number,
+            state: ExchangeState(concurrency: 4, mostErrands: 2, drainTimeout: .seconds(20), now: self.now),
+            beatSentAt: self.now,
+            stoppedUntil: self.now
+        )
+        if slot < self.workers.count {
+            self.workers[slot] = worker
+        } else {
+            self.workers.append(worker)
+            self.add(.stop(slot: slot), after: self.milliseconds(1_000..<60_000))
+        }
+        self.add(.beat(slot: slot, number: number), after: UploadQueue.heartbeatInterval)
+        self.wake(slot)
+    }
+
+    private func isCertain(_ worker: Worker) -> Bool {
+        self.now < worker.beatSentAt + UploadQueue.leaseDuration - WorkerLease.margin
+    }
+
+    private mutating func turn(_ slot: Int, _ worker: Worker) throws {
+        while true {
+            let step = self.workers[slot].state.next(now: self.now, mayClaim: self.isCertain(worker))
+            switch step {
+            case .move(let jobs): for job in jobs { try self.begin(job, slot) }
+            case .exchange(let errand):
+                let lost = self.happens(self.failureRate)
+                let event: Event =
+                    lost
+                    ? .silence(slot: slot, number: worker.number, errand) : .arrival(slot: slot, number: worker.number, errand)
+                self.add(event, after: self.milliseconds(lost ? 1_000..<5_000 : 1..<20))
+            case .giveBackOthers(let inFlight):
+                let lost = self.happens(self.failureRate)
+                self.add(
+                    lost
+                        ? .compared(slot: slot, number: worker.number, false)
+                        : .comparison(slot: slot, number: worker.number, inFlight),
+                    after: self.milliseconds(1..<20)
+                )
+            case .wait(let until):
+                if let until {
+                    self.add(.turn(slot: slot, number: worker.number), after: max(until - self.now, .milliseconds(1)))
+                }
+                guard self.workers[slot].moving.count <= 4 else { throw Broken(description: "more moves than slots") }
+                return
+            case .cancelMoves, .end: throw Broken(description: "nobody asked it to stop")
+            }
+        }
+    }
+
+    private mutating func begin(_ job: Job, _ slot: Int) throws {
+        for (other, worker) in self.workers.enumerated()
+        where worker.moving.contains(job.id) && (other == slot || self.isCertain(worker)) {
+            throw Broken(description: "a job is begun while worker \(worker.number) moves it under a certain lease")
+        }
+        self.attempts += 1
+        self.workers[slot].moving.insert(job.id)
+        // Now and then one that outlives a lease.
+        let duration = self.happens(20) ? self.milliseconds(5_000..<40_000) : self.milliseconds(1..<400)
+        self.add(.moveEnd(slot: slot, number: self.workers[slot].number, job), after: duration)
+    }
+
+    // MARK: The table
+
+    /// As `s3file.settle` and `s3file.claim` do it, in one transaction; the answer may get lost.
+    private mutating func serve(_ event: Event, _ number: Int64, _ errand: ExchangeState.Errand) {
+        guard case .arrival(let slot, _, _) = event else { return }
+        for (job, outcome) in errand.outcomes {
+            guard let row = self.rows[job.id], row.holder == number, row.attempt == job.attempt, !row.isStored else {
+                self.refusedSettles += 1
+                continue
+            }
+            if case .stored = outcome {
+                self.rows[job.id]?.isStored = true
+                self.rows[job.id]?.holder = nil
+            } else {
+                self.putBack(job.id)
+            }
+        }
+        var jobs: [Job] = []
+        if let look = errand.look, let expiry = self.leases[number], expiry > self.now {
+            while jobs.count < look.room, !self.queued.isEmpty {
+                let id = self.queued.removeLast()
+                self.rows[id]?.holder = number
+                self.rows[id]?.attempt += 1
+                var job = Job.sample(id: id)
+                job.attempt = self.rows[id]?.attempt ?? 0
+                jobs.append(job)
+            }
+        }
+        let lost = self.happens(self.failureRate)
+        self.add(
+            lost ? .silence(slot: slot, number: number, errand) : .answer(slot: slot, number: number, errand, jobs),
+            after: self.milliseconds(lost ? 1_000..<5_000 : 1..<20)
+        )
+    }
+
+    private mutating func putBack(_ id: UUID) {
+        self.rows[id]?.holder = nil
+        self.queued.insert(id, at: Int.random(in: 0...self.queued.count, using: &self.generator))
+    }
+
+    /// In an order that is the same in every run.
+    private mutating func putBack(where isMeant: ((key: UUID, value: Row)) -> Bool) {
+        for id in self.rows.filter(isMeant).keys.sorted(by: { $0.uuidString < $1.uuidString }) { self.putBack(id) }
+    }
+
+    private mutating func reap() {
+        for (number, expiry) in self.leases where expiry + UploadQueue.reapSlack < self.now { self.leases[number] = nil }
+        self.putBack { [leases] in $0.value.holder.map { leases[$0] == nil } ?? false }
+    }
+}
