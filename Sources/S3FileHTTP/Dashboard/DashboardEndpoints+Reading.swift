@@ -42,8 +42,10 @@ extension DashboardEndpoints {
     func list(_ request: DashboardRequest) async throws -> HTTPAnswer {
         let asked = try UploadList.Asked(try DashboardFields(query: request))
         let page = try await self.queue.asking { try await self.find(asked, $0) }
+        // Our clock may be behind Postgres's.
+        let now = page.uploads.map(\.upload.createdAt).reduce(Date()) { max($0, $1) }
         return DashboardPage.list(
-            UploadList(asked: asked, uploads: page.uploads, next: page.next, readAt: Date()),
+            UploadList(asked: asked, uploads: page.uploads, next: page.next, readAt: now),
             root: Self.root(of: .uploads, request)
         ).answer()
     }

@@ -12,7 +12,6 @@ import S3File
 final class DrawnOverviews: Sendable {
     private struct Drawn {
         var number: Int
-        var overview: Overview
         var event: ByteBuffer
     }
 
@@ -22,13 +21,13 @@ final class DrawnOverviews: Sendable {
 
     /// - Parameter number: of the sight.
     func event(_ overview: Overview, number: Int, mayChange: Bool) throws -> ByteBuffer {
-        if let drawn = self.drawn.withLockedValue({ $0[mayChange] }), drawn.number == number, drawn.overview == overview {
+        if let drawn = self.drawn.withLockedValue({ $0[mayChange] }), drawn.number == number {
             return drawn.event
         }
         let event = try Self.draw(overview, mayChange)
         self.drawn.withLockedValue { drawn in
             guard number >= drawn[mayChange]?.number ?? 0 else { return }
-            drawn[mayChange] = Drawn(number: number, overview: overview, event: event)
+            drawn[mayChange] = Drawn(number: number, event: event)
         }
         return event
     }

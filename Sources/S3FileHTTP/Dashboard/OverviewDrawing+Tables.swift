@@ -103,7 +103,7 @@ extension OverviewDrawing {
     private func say(_ bucket: Overview.BucketReading) -> [HTML] {
         let workers = self.overview.workers.count
         if bucket.refusedBy > 0 {
-            let since: HTML? = bucket.refusedSince.map { ", since \(Wording.ago($0, now: self.overview.readAt))" }
+            let since: HTML? = bucket.refusedSince.map { ", for \(Wording.span(since: $0, now: self.overview.readAt))" }
             return [
                 Self.state(("Refuses", "bad")), "\(bucket.refusedBy) of \(workers)",
                 "<bdi>\(bucket.code ?? "")</bdi>\(since). Uploads for it wait, and each minute one try shows whether that is mended.",

@@ -26,10 +26,17 @@ struct RateBars: Sendable {
 
             """
         }
-        return """
-            <svg class="dash-bars" viewBox="0 0 \(minutes.count * Self.step) \(Self.height)" preserveAspectRatio="none" aria-hidden="true" \
+        // Where there is nothing to see there is no picture.
+        let picture: HTML? =
+            self.rates.storedInAll + self.rates.failedInAll == 0
+            ? nil
+            : """
+            <svg class="dash-bars" data-key="bars" viewBox="0 0 \(minutes.count * Self.step) \(Self.height)" preserveAspectRatio="none" aria-hidden="true" \
             focusable="false">\(bars)</svg>
-            <details class="dash-minutes">
+
+            """
+        return """
+            \(picture)<details class="dash-minutes" data-key="minutes">
             <summary>Minute by minute</summary>
             <table>
             <caption class="dash-hidden">Uploads in each of the last minutes</caption>

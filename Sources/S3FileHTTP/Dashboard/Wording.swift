@@ -73,6 +73,12 @@ enum Wording {
         return "<time datetime=\"\(self.iso(date))\" title=\"\(self.full(date)) UTC\">\(text)</time>"
     }
 
+    /// `3 min 12 s`, since then.
+    static func span(since date: Date, now: Date) -> HTML {
+        let text = self.age(now.timeIntervalSince(date))
+        return "<time datetime=\"\(self.iso(date))\" title=\"\(self.full(date)) UTC\">\(text)</time>"
+    }
+
     /// The time in full.
     static func time(_ date: Date) -> HTML {
         "<time datetime=\"\(self.iso(date))\">\(self.full(date))</time>"

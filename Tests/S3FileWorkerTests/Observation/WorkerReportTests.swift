@@ -14,9 +14,12 @@ import Testing
     /// A store that refuses this worker for as long as it shall.
     private final class RefusingWork: StoreWork {
         let refuses = NIOLockedValueBox(true)
+        /// Moves take as long as this says.
+        let holds = NIOLockedValueBox(false)
 
         func move(_ attempt: Attempt) async -> Outcome {
-            self.refuses.withLockedValue { $0 }
+            while self.holds.withLockedValue({ $0 }), (try? await Task.sleep(for: .milliseconds(20))) != nil {}
+            return self.refuses.withLockedValue { $0 }
                 ? .parked(code: "AccessDenied", message: "No.") : .stored(etag: attempt.job.etag, versionID: nil)
         }
 
@@ -53,6 +56,28 @@ import Testing
                 await group.triggerGracefulShutdown()
                 try await tasks.waitForAll()
             }
+        }
+    }
+
+    @Test func `a worker that was asked to stop says so while it ends`() async throws {
+        try await Storeroom.with { here in
+            let id = try await here.upload("x")
+            let work = RefusingWork()
+            work.refuses.withLockedValue { $0 = false }
+            work.holds.withLockedValue { $0 = true }
+            let pool = try WorkerPool(configuration: here.connections.configuration, options: .init(), work: work, logger: .quiet)
+            let group = ServiceGroup(services: [pool], logger: .quiet)
+            try await withThrowingTaskGroup(of: Void.self) { tasks in
+                tasks.addTask { try await group.run() }
+                try await eventually("it moves") { try await here.queue.upload(id)?.status == .moving }
+                await group.triggerGracefulShutdown()
+                try await eventually("it says so", within: .seconds(15)) {
+                    try await here.queue.overview().workers.map(\.isDraining) == [true]
+                }
+                work.holds.withLockedValue { $0 = false }
+                try await tasks.waitForAll()
+            }
+            #expect(try await here.queue.upload(id)?.status == .stored)
         }
     }
 
