@@ -107,13 +107,12 @@ struct OverviewDrawing: Sendable {
     }
 
     private var timeToStored: HTML {
-        guard let median = self.overview.rates.median else { return "–" }
-        return "\(Wording.duration(median))<small> half of them</small>"
+        "\(self.overview.rates.median.map(Wording.duration) ?? "–")"
     }
 
     private var slowest: HTML {
         guard let p95 = self.overview.rates.p95 else { return "nothing was stored of late" }
-        return "\(Wording.duration(p95)) 95 of 100"
+        return "half of them; 95 of 100 in \(Wording.duration(p95))"
     }
 }
 

@@ -106,13 +106,19 @@ extension OverviewDrawing {
             let since: HTML? = bucket.refusedSince.map { ", for \(Wording.span(since: $0, now: self.overview.readAt))" }
             return [
                 Self.state(("Refuses", "bad")), "\(bucket.refusedBy) of \(workers)",
-                "<bdi>\(bucket.code ?? "")</bdi>\(since). Uploads for it wait, and each minute one try shows whether that is mended.",
+                """
+                <span class="dash-message"><bdi>\(bucket.code ?? "")</bdi>\(since). Uploads for it wait, and each minute one try shows whether \
+                that is mended.</span>
+                """,
             ]
         }
         if bucket.slowedFor > 0 {
             return [
                 Self.state(("Slowed", "slow")), "\(bucket.slowedFor) of \(workers)",
-                "It asked for fewer requests: \(Wording.number(bucket.limit ?? 0)) at a time by now, after \(Wording.number(bucket.most ?? 0)).",
+                """
+                <span class="dash-message">It asked for fewer requests: \(Wording.number(bucket.limit ?? 0)) at a time by now, after \
+                \(Wording.number(bucket.most ?? 0)).</span>
+                """,
             ]
         }
         return [Self.state(("Flows", "well")), "\(workers)", "<span class=\"dash-quiet\">Takes what it is sent.</span>"]

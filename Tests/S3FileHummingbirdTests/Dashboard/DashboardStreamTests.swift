@@ -35,7 +35,7 @@ import Testing
             #expect(reader.response.headers.first(name: "Content-Type") == "text/event-stream")
             #expect(reader.response.headers.first(name: "X-Accel-Buffering") == "no")
             #expect(try await reader.next()?.retry == 2_000)
-            #expect((try await reader.next()?.json["html"] as? String)?.contains("All is well") == true)
+            #expect((try await reader.next()?.json["html"] as? String)?.contains("Nothing has failed") == true)
             try await site.end(2, TestSite.denied)
             var html = ""
             while !html.contains("2 uploads have failed."), let event = try await reader.next() {
