@@ -128,9 +128,8 @@ struct World: Sendable {
                 let proxy = proxies[number]
                 return Slot(
                     name: "worker \(number)",
-                    command: [settings.s3file, "worker"],
-                    environment: Self.environment(proxy.postgres, proxy.store)
-                        .merging(try Self.skewed(settings, number)) { _, new in new },
+                    command: try Self.skewed(settings, number) + [settings.s3file, "worker"],
+                    environment: Self.environment(proxy.postgres, proxy.store),
                     postgres: proxy.postgres,
                     store: proxy.store
                 )
@@ -150,15 +149,18 @@ struct World: Sendable {
     }
 
     /// What gives a worker a wrong clock. What it measures durations by stays right, as it does on such a machine.
-    private static func skewed(_ settings: Settings, _ number: Int) throws -> [String: String?] {
-        guard settings.skew != 0 else { return [:] }
+    private static func skewed(_ settings: Settings, _ number: Int) throws -> [String] {
+        guard settings.skew != 0 else { return [] }
         let seconds = number.isMultiple(of: 2) ? -settings.skew : settings.skew
         let root = "/usr/lib"
         let library = try FileManager.default.contentsOfDirectory(atPath: root)
             .map { "\(root)/\($0)/faketime/libfaketime.so.1" }.first { FileManager.default.fileExists(atPath: $0) }
         guard let library else { throw ProgramError(description: "Install the package faketime, or leave out --skew") }
+        // By env, which becomes what it starts: a signal reaches it. The library makes itself at home in a first program and changes its environment,
+        // after which a program in Swift does not find its arguments any more: so that is an env as well.
         return [
-            "LD_PRELOAD": library, "FAKETIME": "\(seconds < 0 ? "" : "+")\(seconds)s", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "env", "LD_PRELOAD=\(library)", "FAKETIME=\(seconds < 0 ? "" : "+")\(seconds)s", "FAKETIME_DONT_FAKE_MONOTONIC=1",
+            "env",
         ]
     }
 
