@@ -234,7 +234,9 @@ import Testing
             for version in Migrations.all {
                 for part in ["", ".post"] where part.isEmpty || version.post != nil {
                     let file = String(format: "%04d_", version.number) + version.name + part + ".sql"
-                    let run = try await self.psql(["-q", "--single-transaction", "-f", "\(self.folder.path)/\(file)"], url)
+                    let text = part.isEmpty ? version.pre : version.post ?? ""
+                    let transaction = text.hasPrefix("-- s3file: no transaction") ? [] : ["--single-transaction"]
+                    let run = try await self.psql(["-q"] + transaction + ["-f", "\(self.folder.path)/\(file)"], url)
                     #expect(run.code == 0, "\(run.text)")
                 }
             }
