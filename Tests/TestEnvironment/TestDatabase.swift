@@ -49,8 +49,9 @@ func testServer() throws -> String {
     return server
 }
 
+/// Patient: tests that only compute may have all threads for seconds.
 private func administer(_ server: String, _ statement: String) async throws {
-    let connection = PostgresConnection(configuration: PostgresConfiguration(url: server))
+    let connection = PostgresConnection(configuration: PostgresConfiguration(url: server, connectTimeout: .seconds(60)))
     try await connection.connect()
     try await connection.query(SQL(unescaped: statement))
     await connection.close()
