@@ -27,3 +27,16 @@ public struct HTTPAnswer: Sendable {
         self.body = body
     }
 }
+
+extension HTTPAnswer {
+    /// A stream of server-sent events. Proxies neither keep it nor squeeze it; nginx sends it on as it comes.
+    static func events(_ stream: any AsyncSequence<ByteBuffer, any Error> & Sendable, cacheControl: String) -> HTTPAnswer {
+        var headers: HTTPFields = [
+            .contentType: "text/event-stream",
+            .cacheControl: "\(cacheControl), no-transform",
+            .xContentTypeOptions: "nosniff",
+        ]
+        if let buffering = HTTPField.Name("X-Accel-Buffering") { headers[buffering] = "no" }
+        return HTTPAnswer(status: .ok, headers: headers, body: .stream(stream))
+    }
+}

@@ -18,8 +18,7 @@ private let migratedTemplate = Task {
     let digest = SHA256.hash(data: Data(texts.joined(separator: "\0").utf8)).prefix(8).map { String(format: "%02x", $0) }.joined()
     let name = "s3file_migrated_\(digest)"
     let server = try testServer()
-    let connection = PostgresConnection(configuration: PostgresConfiguration(url: server, connectTimeout: .seconds(60)))
-    try await connection.connect()
+    let connection = try await administrator(of: server)
     // Tests in processes of their own come here as well. The lock goes with the connection.
     try await connection.query("select pg_advisory_lock(hashtext(\(name)))")
     if try await connection.query("select from pg_database where datname = \(name)").isEmpty {

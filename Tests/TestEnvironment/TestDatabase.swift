@@ -49,10 +49,15 @@ func testServer() throws -> String {
     return server
 }
 
-/// Patient: tests that only compute may have all threads for seconds.
-private func administer(_ server: String, _ statement: String) async throws {
+/// A connection to make and drop databases by. Patient: tests that only compute may have all threads for seconds.
+func administrator(of server: String) async throws -> PostgresConnection {
     let connection = PostgresConnection(configuration: PostgresConfiguration(url: server, connectTimeout: .seconds(60)))
     try await connection.connect()
+    return connection
+}
+
+private func administer(_ server: String, _ statement: String) async throws {
+    let connection = try await administrator(of: server)
     try await connection.query(SQL(unescaped: statement))
     await connection.close()
 }

@@ -30,11 +30,7 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "Listen at a Unix socket in place of a port (S3FILE_SOCKET); its user and group may connect.")
     var socket: String?
 
-    @Option(help: "Answer /metrics, and /health as well, on this port (S3FILE_HEALTH_PORT); 0 takes a free one.")
-    var healthPort: Int?
-
-    @Option(help: "Answer them at this address, in place of 127.0.0.1 (S3FILE_HEALTH_HOST).")
-    var healthHost: String?
+    @OptionGroup var health: HealthOptions
 
     @OptionGroup var settings: SettingsOptions
 
@@ -42,12 +38,13 @@ struct ServeCommand: AsyncParsableCommand {
         guard self.socket == nil || self.port == nil else {
             throw ValidationError("--port and --socket are two places to listen at: say one of them")
         }
-        let reader = try await self.settings.reader(flags: [
-            ("s3file.fields", self.fields), ("s3file.port", self.port.map(String.init)),
-            // A port that was said goes before a socket of the environment.
-            ("s3file.socket", self.socket ?? self.port.map { _ in "" }),
-            ("s3file.healthPort", self.healthPort.map(String.init)), ("s3file.healthHost", self.healthHost),
-        ])
+        let reader = try await self.settings.reader(
+            flags: [
+                ("s3file.fields", self.fields), ("s3file.port", self.port.map(String.init)),
+                // A port that was said goes before a socket of the environment.
+                ("s3file.socket", self.socket ?? self.port.map { _ in "" }),
+            ] + self.health.flags
+        )
         let configuration = try S3FileConfiguration(reader: reader)
         try SettingsCheck.refuseDevelopment(configuration)
         let logger = try self.settings.logger(reader: reader)

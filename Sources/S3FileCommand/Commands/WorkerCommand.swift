@@ -20,19 +20,12 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(help: "Names of the queues to serve, by comma (S3FILE_WORKER_QUEUES); all unless it is set.")
     var queues: String?
 
-    @Option(help: "Answer /health/live, /health/ready and /metrics on this port (S3FILE_HEALTH_PORT); 0 takes a free one.")
-    var healthPort: Int?
-
-    @Option(help: "The address to answer them on (S3FILE_HEALTH_HOST); 127.0.0.1 unless it is set.")
-    var healthHost: String?
+    @OptionGroup var health: HealthOptions
 
     @OptionGroup var settings: SettingsOptions
 
     func run() async throws {
-        let reader = try await self.settings.reader(flags: [
-            ("s3file.workerQueues", self.queues), ("s3file.healthPort", self.healthPort.map { "\($0)" }),
-            ("s3file.healthHost", self.healthHost),
-        ])
+        let reader = try await self.settings.reader(flags: [("s3file.workerQueues", self.queues)] + self.health.flags)
         let configuration = try S3FileConfiguration(reader: reader)
         try SettingsCheck.refuseDevelopment(configuration)
         let logger = try self.settings.logger(reader: reader)

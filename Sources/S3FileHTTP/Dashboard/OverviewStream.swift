@@ -17,15 +17,10 @@ extension DashboardEndpoints {
                 headers: [.retryAfter: "\(Int.random(in: 3...10))"]
             )
         }
-        // Proxies neither keep it nor squeeze it; nginx sends it on as it comes.
-        var headers: HTTPFields = [
-            .contentType: "text/event-stream",
-            .cacheControl: "no-store, no-transform",
-            .xContentTypeOptions: "nosniff",
-        ]
-        if let buffering = HTTPField.Name("X-Accel-Buffering") { headers[buffering] = "no" }
-        let stream = OverviewStream(pace: self.pace, drawn: self.drawn, mayChange: mayChange, watch: watch)
-        return HTTPAnswer(status: .ok, headers: headers, body: .stream(stream))
+        return .events(
+            OverviewStream(pace: self.pace, drawn: self.drawn, mayChange: mayChange, watch: watch),
+            cacheControl: "no-store"
+        )
     }
 }
 

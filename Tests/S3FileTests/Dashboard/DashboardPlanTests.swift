@@ -33,16 +33,7 @@ import Testing
                 _ = try await client.query(SQL(unescaped: "analyze s3file.\(table)"))
             }
             try await client.withConnection { try await $0.simple(Self.population) }
-            let settings = """
-                load 'auto_explain'; set client_min_messages = 'log'; set auto_explain.log_min_duration = 0;
-                set auto_explain.log_nested_statements = on; set auto_explain.log_analyze = on; set auto_explain.log_timing = off;
-                """
-            let result = try await Program.output(
-                "sh",
-                ["-c", "exec psql -X -q -v ON_ERROR_STOP=1 -d \"$1\" -c \"$2\" 2>&1", "sh", url, settings + script]
-            )
-            let plans = result.lines.joined(separator: "\n")
-            #expect(result.exitCode == 0)
+            let plans = try await explainedPlans(of: script, url)
             for table in ["upload", "job", "event"] { #expect(!plans.contains("Seq Scan on \(table)"), "\(plans)") }
             let rows = plans.matches(of: /actual rows=(\d+)/).compactMap { Int($0.1) }
             #expect(!rows.isEmpty && rows.allSatisfy { $0 <= most }, "\(plans)")

@@ -52,13 +52,6 @@ extension UploadEndpoints {
                 watch: uploads.allSatisfy(\.status.isFinal) ? nil : try self.watch(uploads)
             )
         )
-        // Proxies neither keep it nor squeeze it; nginx sends it on as it comes.
-        var headers: HTTPFields = [
-            .contentType: "text/event-stream",
-            .cacheControl: "no-cache, no-transform",
-            .xContentTypeOptions: "nosniff",
-        ]
-        if let buffering = HTTPField.Name("X-Accel-Buffering") { headers[buffering] = "no" }
-        return HTTPAnswer(status: .ok, headers: headers, body: .stream(stream))
+        return .events(stream, cacheControl: "no-cache")
     }
 }
