@@ -19,7 +19,7 @@ struct StreamMemoryTests {
     @Test func `hundreds of megabytes, and a file without an end, leave it as it was`() async throws {
         // In a process of its own, whose memory no other test grows.
         let result = await #expect(processExitsWith: .success, observing: [\.standardOutputContent]) {
-            let megabytes = ProcessInfo.processInfo.environment["S3FILE_STREAMED_MEGABYTES"].flatMap { Int64($0) } ?? 128
+            let megabytes = ProcessInfo.processInfo.environment["S3FILE_STREAMED_MEGABYTES"].flatMap { Int64($0) } ?? 256
             // Whatever goes wrong is said: a trap would tell nobody why.
             do {
                 try await withSite { site async throws in
