@@ -11,13 +11,14 @@ public import S3FileObservability
 /// HealthRoutes([uploads], metrics: metrics).add(to: router)      // at the root
 /// router.addRoutes(HealthRoutes([uploads]).endpoints, atPath: "/internal")   // or anywhere
 /// ```
-/// Let a proxy in front keep them from the world: ``HealthEndpoints``.
+/// Let a proxy in front keep them from the world: `HealthEndpoints`.
 public struct HealthRoutes<Context: RequestContext>: Sendable {
     private let answers: HealthEndpoints
 
     /// - Parameters:
     ///   - reporters: what the process does.
     ///   - metrics: what `MetricsSystem` was bootstrapped with; `nil` leaves `/metrics` out.
+    ///   - context: the type of the router's contexts, where it is not told otherwise.
     public init(
         _ reporters: [any HealthReporting],
         metrics: PrometheusMetrics? = nil,

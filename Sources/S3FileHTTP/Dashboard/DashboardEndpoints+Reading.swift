@@ -11,6 +11,8 @@ import S3File
 extension DashboardEndpoints {
     /// Uploads of one page of a list.
     static let pageLength = 50
+    /// Of what is found by a text, so many are looked at for those that fit what else is asked.
+    static let mostNarrowed = 1_000
     /// How long one page looks for what is rare, before it shows what it has, and where to go on.
     private static let lookingTime = Duration.seconds(1)
 
@@ -52,7 +54,9 @@ extension DashboardEndpoints {
 
     private func find(_ asked: UploadList.Asked, _ queue: UploadQueue) async throws -> (uploads: [QueuedUpload], next: UUID?) {
         if let text = asked.text {
-            return (try await queue.search(text, limit: Self.pageLength).filter(asked.fits), nil)
+            // What fits may lie behind a page full of what does not.
+            let found = try await queue.search(text, limit: asked.isNarrowed ? Self.mostNarrowed : Self.pageLength)
+            return (Array(found.filter(asked.fits).prefix(Self.pageLength)), nil)
         }
         if let code = asked.onlyCode {
             return try await queue.page(withError: code, after: asked.after, limit: Self.pageLength)
