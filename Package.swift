@@ -337,7 +337,8 @@ let package = Package(
         .testTarget(
             name: "S3DevServerTests",
             dependencies: [
-                "S3DevServer", "S3", "S3File", "TestEnvironment", asyncHTTPClient, crypto, hummingbird, logging, nioCore,
+                "S3DevServer", "S3", "S3File", "TestEnvironment", asyncHTTPClient, crypto, hummingbird, logging,
+                nioConcurrencyHelpers, nioCore,
                 nioFoundationCompat, nioHTTP1, nioPosix, serviceLifecycle, subprocess,
             ],
             swiftSettings: swiftSettings

@@ -12,7 +12,7 @@ import TestEnvironment
 extension TestDevServer {
     /// This project's own client of the server.
     func withClient<Result: Sendable>(_ body: (S3Client) async throws -> Result) async throws -> Result {
-        let http = HTTPClient(configuration: S3Client.httpClientConfiguration())
+        let http = HTTPClient(configuration: S3Client.httpClientConfiguration(connectTimeout: .seconds(60)))
         let client = S3Client(
             configuration: S3Configuration(
                 endpoint: self.endpoint,

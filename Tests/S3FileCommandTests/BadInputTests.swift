@@ -37,7 +37,9 @@ import Testing
         (["queue", "resume"], [.postgres, .tables]),
         (["queue", "set", "more"], [.postgres, .tables]),
         (["worker"], [.postgres, .tables, .patient]),
+        (["serve", "--port", "0"], [.postgres, .tables, .patient]),
         (["sweep"], [.postgres, .s3]),
+        (["reconcile"], [.postgres, .tables, .s3]),
         (["bucket", "setup", "--yes", "--origin", "https://app.example.com"], [.s3]),
     ]
 

@@ -40,7 +40,7 @@ package enum TestStore {
         dnsOverride: [String: String] = [:],
         _ body: (S3Client, HTTPClient) async throws -> R
     ) async throws -> R {
-        var httpConfiguration = S3Client.httpClientConfiguration()
+        var httpConfiguration = S3Client.httpClientConfiguration(connectTimeout: .seconds(60))
         httpConfiguration.dnsOverride = dnsOverride
         let httpClient = HTTPClient(eventLoopGroupProvider: .singleton, configuration: httpConfiguration)
         var logger = Logger(label: "s3file.test")

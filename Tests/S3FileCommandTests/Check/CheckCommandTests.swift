@@ -204,9 +204,8 @@ import Testing
                         try await check.end()
                     }
                     #expect(code == 143)
-                    // A write that is under way when the signal comes may still arrive; the next check, or a sweep, removes it.
                     let left = try await client.listObjects(bucket: server.bucket).objects
-                    withKnownIssue(isIntermittent: true) { #expect(left.isEmpty) }
+                    #expect(left.isEmpty)
                 }
             }
         }
