@@ -37,10 +37,19 @@ import Testing
         (["queue", "resume"], [.postgres, .tables]),
         (["queue", "set", "more"], [.postgres, .tables]),
         (["worker"], [.postgres, .tables, .patient]),
-        (["serve", "--port", "0"], [.postgres, .tables, .patient]),
+        // Without tables it is there, and not ready.
+        (["serve", "--port", "0"], [.postgres, .patient]),
         (["sweep"], [.postgres, .s3]),
         (["reconcile"], [.postgres, .tables, .s3]),
         (["bucket", "setup", "--yes", "--origin", "https://app.example.com"], [.s3]),
+    ]
+
+    /// What `serve` wants beside that, all of it good.
+    private static let service: [String: String?] = [
+        "S3FILE_SECRET": String(repeating: "0123456789abcdef", count: 3),
+        "S3FILE_API_KEYS": "0123456789abcdefghijklmnopqrstuv",
+        "S3FILE_FIELDS": URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .appending(path: "../../Examples/Django/fields.json").standardized.path,
     ]
 
     struct Trouble: Sendable, CustomTestStringConvertible {
@@ -184,7 +193,7 @@ import Testing
                 for (arguments, needs) in Self.commands where needs.isSuperset(of: trouble.needs) {
                     // A worker waits for what may come back, and says so.
                     if needs.contains(.patient), trouble.reason == .unreachable { continue }
-                    let settings = trouble.settings(s3file)
+                    let settings = Self.service.merging(trouble.settings(s3file)) { $1 }
                     group.addTask {
                         let (text, code) = try await s3file.run(arguments, changing: settings)
                         let about: Comment = "\(arguments.joined(separator: " ")): \(code) \(text)"
