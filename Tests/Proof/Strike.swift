@@ -24,6 +24,8 @@ package struct Strike: Sendable, Hashable, Codable {
         case loseRequest = "s3-lose-request"
         case truncate = "s3-truncate"
         case stall = "s3-stall"
+        /// Nothing more can be written where the store and Postgres keep what they have.
+        case fillDisk = "fill-disk"
         /// No fault: a sweep that comes by, while everything else goes on.
         case sweep
 
@@ -57,6 +59,7 @@ package struct Strike: Sendable, Hashable, Codable {
             case .blackHolePostgres: (3, 15_000...26_000)
             case .losePostgresReplies: (5, 0...0)
             case .blackHoleStore: (2, 3_000...25_000)
+            case .fillDisk: (1, 3_000...10_000)
             case .sweep: (12, 0...0)
             default: (3, 3_000...8_000)
             }

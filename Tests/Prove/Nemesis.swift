@@ -79,6 +79,7 @@ final class Nemesis: Sendable {
         case .stallStore: slot.store.stall()
         case .blackHoleStore: try await self.blackHole(slot.store, duration)
         case .sweep: await self.sweep()
+        case .fillDisk: try await self.fillDisk(duration)
         default: try await self.misbehave(strike.kind.rule ?? "", duration)
         }
     }
@@ -87,6 +88,32 @@ final class Nemesis: Sendable {
         proxy.fault = .blackHole
         defer { proxy.fault = .none }
         try await Task.sleep(for: duration)
+    }
+
+    private func fillDisk(_ duration: Duration) async throws {
+        guard let disk = World.disk else { return }
+        try await self.postgresTurn.take {
+            // A task of its own, awaited: there must be room again, whoever gives up meanwhile.
+            try await Task {
+                // The last of it by writing, for only that ends when nothing is left.
+                let filling = """
+                    free=$(df --output=avail -B1 "$1" | tail -n 1)
+                    [ "$free" -lt 67108864 ] || fallocate -l $((free - 33554432)) "$1/ballast"
+                    cat /dev/zero >>"$1/ballast"
+                    """
+                _ = try await Program.output("sh", ["-c", filling, "sh", disk])
+                self.count(Strike.Kind.fillDisk.rawValue)
+                try await Task.sleep(for: duration)
+                try FileManager.default.removeItem(atPath: disk + "/ballast")
+                // Without room for its log Postgres ends, and somebody has to start it again.
+                try await eventually("Postgres runs again", within: .seconds(60)) {
+                    if await self.world.cluster.isRunning { return true }
+                    self.count("postgres ended on a full disk")
+                    try? await self.world.cluster.start()
+                    return false
+                }
+            }.value
+        }
     }
 
     /// By the program that operators run, beside the workers and their own sweeps.

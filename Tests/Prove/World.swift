@@ -19,6 +19,9 @@ struct World: Sendable {
         var s3file: String { self.program ?? "\(Program.folder)/s3file" }
     }
 
+    /// A file system of the run's own, which can be full; `bin/prove` makes one where it may.
+    static var disk: String? { ProcessInfo.processInfo.environment["S3FILE_PROVE_DISK"] }
+
     static let apiKey = "key-of-the-proof-0123456789abcdefghij"
     static let field = "file"
 
@@ -43,9 +46,11 @@ struct World: Sendable {
 
     static func with<R: Sendable>(_ settings: Settings, _ body: @Sendable (World) async throws -> R) async throws -> R {
         try await withTemporaryFolder { folder in
-            try await TestCluster.with(settings: ["max_connections = 300", "track_commit_timestamp = on"]) { cluster in
+            let settings = ["max_connections = 300", "track_commit_timestamp = on"]
+            try await TestCluster.with(settings: settings, in: Self.disk) { cluster in
+                // The journal is a witness, whom a full disk must not silence.
                 let journal = folder.path + "/journal"
-                let arguments = ["store", "--directory", folder.path + "/store", "--journal", journal]
+                let arguments = ["store", "--directory", (Self.disk ?? folder.path) + "/store", "--journal", journal]
                 return try await Program.with(CommandLine.arguments[0], arguments) { store in
                     let line = try await store.line(containing: StoreCommand.address)
                     let endpoint = String(line.dropFirst(StoreCommand.address.count))

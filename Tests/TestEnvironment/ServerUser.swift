@@ -23,8 +23,10 @@ package enum ServerUser {
     }
 
     /// A folder that the user owns and can reach, removed with all that is in it. ``withTemporaryFolder(_:)`` makes one that only we can enter.
-    package static func withFolder<R>(_ body: (String) async throws -> R) async throws -> R {
-        let path = FileManager.default.temporaryDirectory.path + "/s3file-test-\(UUID().uuidString.prefix(8))"
+    ///
+    /// - Parameter parent: where it is; among temporary files unless it is said.
+    package static func withFolder<R>(in parent: String? = nil, _ body: (String) async throws -> R) async throws -> R {
+        let path = (parent ?? FileManager.default.temporaryDirectory.path) + "/s3file-test-\(UUID().uuidString.prefix(8))"
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: path) }
         try Self.own(path)

@@ -27,6 +27,11 @@ package struct TestCluster: Sendable {
         try await Self.run("pg_ctl", ["stop", "-w", "-s", "-D", self.data, "-m", mode.rawValue])
     }
 
+    /// Whether it is there; it may have ended by itself, as on a full disk.
+    package var isRunning: Bool {
+        get async { (try? await Self.run("pg_ctl", ["status", "-D", self.data])) != nil }
+    }
+
     package func promote() async throws {
         try await Self.run("pg_ctl", ["promote", "-w", "-s", "-D", self.data])
     }
@@ -39,14 +44,16 @@ package struct TestCluster: Sendable {
     /// - Parameters:
     ///   - settings: Lines of `postgresql.conf` beyond ours.
     ///   - access: Lines of `pg_hba.conf`, in place of one that trusts everybody on this machine.
+    ///   - parent: The folder that its own is in; that of temporary files unless it is said.
     ///   - prepare: Is given the data folder before the first start.
     package static func with<R: Sendable>(
         settings: [String] = [],
         access: [String] = ["host all,replication all 127.0.0.1/32 trust"],
+        in parent: String? = nil,
         prepare: (String) async throws -> Void = { _ in },
         _ body: (TestCluster) async throws -> R
     ) async throws -> R {
-        try await ServerUser.withFolder { folder in
+        try await ServerUser.withFolder(in: parent) { folder in
             let cluster = TestCluster(port: try unusedPort(), folder: folder)
             try await self.run(
                 "initdb",
