@@ -46,8 +46,8 @@ struct World: Sendable {
 
     static func with<R: Sendable>(_ settings: Settings, _ body: @Sendable (World) async throws -> R) async throws -> R {
         try await withTemporaryFolder { folder in
-            let settings = ["max_connections = 300", "track_commit_timestamp = on"]
-            try await TestCluster.with(settings: settings, in: Self.disk) { cluster in
+            let lines = ["max_connections = 300", "track_commit_timestamp = on"]
+            return try await TestCluster.with(settings: lines, in: Self.disk) { cluster in
                 // The journal is a witness, whom a full disk must not silence.
                 let journal = folder.path + "/journal"
                 let arguments = ["store", "--directory", (Self.disk ?? folder.path) + "/store", "--journal", journal]
