@@ -188,6 +188,8 @@ final class Nemesis: Sendable {
     var fired: [String: Int] {
         var fired = self.state.withLockedValue { $0.fired }
         for slot in self.world.workers + [self.world.web] {
+            let full = slot.output.count { $0.contains("No space left on device") }
+            if full > 0 { fired["full disk told by a process", default: 0] += full }
             for (name, proxy) in [("postgres", slot.postgres), ("s3", slot.store)] {
                 let counts = proxy.counts
                 for (what, times) in [
