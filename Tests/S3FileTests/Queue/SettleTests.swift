@@ -42,6 +42,36 @@ import Testing
         }
     }
 
+    @Test func `another attempt waits longer each time, and as long as a store asked for`() async throws {
+        try await withQueue { queue, worker in
+            _ = try await queue.enqueue([.example()], hold: nil)
+            func wait(after delay: Duration?) async throws -> Double {
+                let jobs = try await eventually { () -> [Job]? in
+                    let jobs = try await queue.claim(worker: worker, room: 1)
+                    return jobs.isEmpty ? nil : jobs
+                }
+                let outcome = Outcome.retry(code: "InternalError", message: "No.", delay: delay)
+                _ = try await queue.settle(jobs.map { ($0, outcome) }, worker: worker)
+                // Of the settle, whose time the record has. The next attempt need not wait for it here.
+                return try await queue.client.query(
+                    """
+                    with due as (
+                        select j.upload_id, extract(epoch from j.run_at - u.updated_at)::float8 as seconds
+                          from s3file.job j join s3file.upload u on u.id = j.upload_id)
+                    update s3file.job j set run_at = now() from due where due.upload_id = j.upload_id returning due.seconds
+                    """
+                )[0]["seconds", Double.self]
+            }
+            // The fourth power of the attempt's number, at most an hour, a tenth more or less.
+            for expected in [1.0, 16, 81, 256, 625, 1_296, 2_401, 3_600, 3_600] {
+                let seconds = try await wait(after: nil)
+                #expect((0.9 * expected...1.1 * expected).contains(seconds), "\(seconds) in place of \(expected)")
+            }
+            #expect(abs(try await wait(after: .seconds(7)) - 7) < 0.001)
+            #expect(try await wait(after: .zero) == 0)
+        }
+    }
+
     @Test func `an upload that has used up its attempts is failed, not retried`() async throws {
         try await withQueue { queue, worker in
             let upload = try await queue.enqueue([.example()], hold: nil)[0]
