@@ -142,12 +142,16 @@ struct FaultTests {
         // More than there are threads, and no more than a client has connections.
         let crowd = 64
         let waiting = NIOLockedValueBox(0)
-        let latency: @Sendable (Faults.Operation) -> Duration = { operation in
-            guard operation.name == "HeadObject" else { return .zero }
-            waiting.withLockedValue { $0 += 1 }
-            return .seconds(3600)
+        let seen: @Sendable (Faults.Operation) -> Duration = { operation in
+            if operation.name == "HeadObject" { waiting.withLockedValue { $0 += 1 } }
+            return .zero
         }
-        try await TestDevServer.run(configure: { $0.faults = Faults(latency: latency) }) { server in
+        let rules = try FaultRule.parse("latency=3600s operation=HeadObject")
+        let configure: (inout S3DevServerConfiguration) -> Void = { configuration in
+            configuration.faultRules = rules
+            configuration.faults = Faults(latency: seen)
+        }
+        try await TestDevServer.run(configure: configure) { server in
             try await server.withClient { client in
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     for _ in 0..<crowd {
