@@ -114,6 +114,8 @@ package struct Evidence: Sendable {
     package var sentinels: [String: String]
     /// Of tmp keys, with its slash.
     package var tmpPrefix: String
+    /// Whether tmp objects are old enough to be swept; else what nobody claimed is still there.
+    package var isSwept: Bool
 
     package init(
         testimonies: [Testimony],
@@ -124,7 +126,8 @@ package struct Evidence: Sendable {
         objects: [Object],
         journal: [StoreJournal.Entry],
         sentinels: [String: String],
-        tmpPrefix: String
+        tmpPrefix: String,
+        isSwept: Bool = true
     ) {
         self.testimonies = testimonies
         self.rows = rows
@@ -135,6 +138,7 @@ package struct Evidence: Sendable {
         self.journal = journal
         self.sentinels = sentinels
         self.tmpPrefix = tmpPrefix
+        self.isSwept = isSwept
     }
 
     /// Where workers ask a store what it honours; nobody's file lies there.

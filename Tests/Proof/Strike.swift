@@ -5,13 +5,19 @@ package struct Strike: Sendable, Hashable, Codable {
         case killWeb = "kill-web"
         /// SIGSTOP, and SIGCONT past the lease.
         case pauseWorker = "pause-worker"
+        /// A worker's clock jumps, and later back.
+        case jumpClock = "jump-clock"
         /// Postgres ends in immediate mode, as in a crash, and starts again.
         case crashPostgres = "crash-postgres"
+        /// Postgres is gone, its standby takes over, and the old one comes back as the standby.
+        case failOverPostgres = "fail-over-postgres"
         case cutPostgres = "cut-postgres"
         case stallPostgres = "stall-postgres"
         /// Nothing passes between one worker and Postgres until its lease may be another's; then what was held goes on.
         case blackHolePostgres = "black-hole-postgres"
         case losePostgresReplies = "lose-postgres-replies"
+        /// SIGKILL to the store, which starts again on what it has.
+        case crashStore = "crash-s3"
         case cutStore = "cut-s3"
         case stallStore = "stall-s3"
         case blackHoleStore = "black-hole-s3"
@@ -54,7 +60,9 @@ package struct Strike: Sendable, Hashable, Codable {
             switch self {
             case .killWorker, .killWeb: (0, 0...0)
             case .pauseWorker: (2, 17_000...26_000)
+            case .jumpClock: (3, 3_000...20_000)
             case .crashPostgres: (2, 0...1_500)
+            case .failOverPostgres, .crashStore: (1, 0...1_500)
             case .cutPostgres, .stallPostgres, .cutStore, .stallStore: (3, 0...0)
             case .blackHolePostgres: (3, 15_000...26_000)
             case .losePostgresReplies: (5, 0...0)
@@ -73,4 +81,8 @@ package struct Strike: Sendable, Hashable, Codable {
     package var duration: Int
     /// Whom it hits, of those that there are; drawn for every strike.
     package var target: Int
+
+    /// Seconds by which a clock jumps: some go unnoticed, others are beyond what S3 takes, which is 15 minutes
+    /// ([AWS: RequestTimeTooSkewed](https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html)).
+    package var jump: Int { [40, -40, 1_200, -1_200, 7_200, -100_000][self.target % 6] }
 }

@@ -38,9 +38,14 @@ extension Verdict {
                 "\(object.key) says it is of \(object.stamp ?? "nobody"), which is \(row?.status ?? "not in the record")"
             )
         }
-        for object in self.evidence.objects where self.evidence.isTmp(object.key) {
+        for object in self.evidence.objects where self.evidence.isTmp(object.key) && self.mustBeGone(object.key) {
             self.check(.tmpIsGone, false, object.key, "it is still there")
         }
+    }
+
+    /// Without a sweep only what was stored takes its tmp object with it.
+    private func mustBeGone(_ tmpKey: String) -> Bool {
+        self.evidence.isSwept || self.rowsByTmpKey[tmpKey]?.status == "stored"
     }
 
     private static func wrong(_ object: Evidence.Object, of row: Evidence.Row, _ told: Testimony?) -> [String] {
@@ -85,7 +90,7 @@ extension Verdict {
         for (key, md5) in self.evidence.sentinels.sorted(by: { $0.key < $1.key }) {
             self.check(.nothingElseIsTouched, objects[key] == md5, key, "it is not what it was")
         }
-        for told in self.evidence.testimonies where begun.contains(told.tmpKey) {
+        for told in self.evidence.testimonies where begun.contains(told.tmpKey) && self.mustBeGone(told.tmpKey) {
             self.check(.tmpIsGone, objects[told.tmpKey] == nil, told.tmpKey, "it is still there")
         }
     }
@@ -121,8 +126,11 @@ extension Verdict {
                 row.id,
                 "its object was put again at \(entry.at), with \(entry.etag) over \(entry.replaced ?? "nothing")"
             )
-            let stamp = entry.metadata?["s3file-upload"]
-            self.check(.nothingIsOverwritten, stamp == row.id, row.id, "an object of \(stamp ?? "nobody") was put at its key")
+            // Not every store's journal tells metadata; that of the object which is there in the end is looked at above.
+            if let metadata = entry.metadata {
+                let stamp = metadata["s3file-upload"]
+                self.check(.nothingIsOverwritten, stamp == row.id, row.id, "an object of \(stamp ?? "nobody") was put at its key")
+            }
             if entry.replaced != nil, !isLate {
                 self.remark("copies that a later attempt made again before it was stored", row.id)
             }

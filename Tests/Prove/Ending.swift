@@ -30,10 +30,8 @@ struct Ending: Sendable {
         _ = try? await self.world.postgres.query(
             "update s3file.upload set finished_at = finished_at - interval '8 days' where state = 3"
         )
-        let sweeper = self.world.workers[0]
-        let environment = World.environment(sweeper.postgres, sweeper.store)
         for _ in 0..<60 {
-            let swept = try? await Program.output(self.world.settings.s3file, ["sweep"], environment: environment)
+            let swept = try? await self.world.sweep()
             // 69: a worker is at it.
             guard let swept, swept.exitCode == 69 else {
                 if let swept, swept.exitCode != 0 { say(swept.lines.joined(separator: "\n")) }
@@ -64,9 +62,10 @@ struct Ending: Sendable {
             jobs: jobs,
             deletionsLeft: left,
             objects: objects,
-            journal: try StoreJournal.entries(of: self.world.journal),
+            journal: try self.world.store.journal(),
             sentinels: sentinels,
-            tmpPrefix: StoreCommand.tmpPrefix
+            tmpPrefix: StoreCommand.tmpPrefix,
+            isSwept: self.world.store.isDevelopment
         )
     }
 

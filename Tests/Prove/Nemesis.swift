@@ -51,24 +51,30 @@ final class Nemesis: Sendable {
         let slot = slots[strike.target % slots.count]
         let duration = Duration.milliseconds(strike.duration)
         switch strike.kind {
-        case .killWorker: worker.send(SIGKILL)
-        case .killWeb: self.world.web.send(SIGKILL)
+        case .killWorker: worker.process.send(SIGKILL)
+        case .killWeb: self.world.web.process.send(SIGKILL)
         case .pauseWorker:
-            guard worker.send(SIGSTOP) else { return }
+            guard worker.process.send(SIGSTOP) else { return }
             self.count(strike.kind.rawValue)
             // Also when the run ends meanwhile.
-            defer { worker.send(SIGCONT) }
+            defer { worker.process.send(SIGCONT) }
+            try await Task.sleep(for: duration)
+        case .jumpClock:
+            guard let clock = worker.clock else { return }
+            let number = strike.target % self.world.workers.count + 1
+            try clock.set(ahead: self.world.settings.skew(ofWorker: number) + strike.jump)
+            self.count(strike.kind.rawValue)
+            defer { try? clock.set(ahead: self.world.settings.skew(ofWorker: number)) }
             try await Task.sleep(for: duration)
         case .crashPostgres:
-            try await self.postgresTurn.take {
-                // A task of its own, awaited: it must run again, whoever gives up meanwhile.
-                try await Task {
-                    try await self.world.cluster.stop(.immediate)
-                    self.count(strike.kind.rawValue)
-                    try await Task.sleep(for: duration)
-                    try await self.world.cluster.start()
-                }.value
+            try await self.toPostgres(strike.kind) { try await self.world.replicas.crash(duration) }
+        case .failOverPostgres:
+            try await self.toPostgres(strike.kind) {
+                try await self.world.replicas.failOver(duration) { primary in
+                    for slot in slots { try slot.postgres.lead(to: primary.url) }
+                }
             }
+        case .crashStore: try await self.crashStore(strike)
         case .cutPostgres: slot.postgres.cut()
         case .stallPostgres: slot.postgres.stall()
         case .losePostgresReplies:
@@ -90,38 +96,46 @@ final class Nemesis: Sendable {
         try await Task.sleep(for: duration)
     }
 
+    private func toPostgres(_ kind: Strike.Kind, _ body: @escaping @Sendable () async throws -> Void) async throws {
+        try await self.postgresTurn.take {
+            // A task of its own, awaited: it must run again, whoever gives up meanwhile.
+            try await Task { try await body() }.value
+            self.count(kind.rawValue)
+        }
+    }
+
     private func fillDisk(_ duration: Duration) async throws {
         guard let disk = World.disk else { return }
-        try await self.postgresTurn.take {
-            // A task of its own, awaited: there must be room again, whoever gives up meanwhile.
+        try await self.toPostgres(.fillDisk) {
+            // The last of it by writing, for only that ends when nothing is left.
+            let filling = """
+                free=$(df --output=avail -B1 "$1" | tail -n 1)
+                [ "$free" -lt 67108864 ] || fallocate -l $((free - 33554432)) "$1/ballast"
+                cat /dev/zero >>"$1/ballast"
+                """
+            _ = try await Program.output("sh", ["-c", filling, "sh", disk])
+            try await Task.sleep(for: duration)
+            try FileManager.default.removeItem(atPath: disk + "/ballast")
+            // Without room for its log Postgres ends, and somebody has to start it again.
+            try await self.world.replicas.revive { self.count("postgres ended on a full disk") }
+        }
+    }
+
+    /// Its rules end with it, so that they are set again.
+    private func crashStore(_ strike: Strike) async throws {
+        try await self.rulesTurn.take {
             try await Task {
-                // The last of it by writing, for only that ends when nothing is left.
-                let filling = """
-                    free=$(df --output=avail -B1 "$1" | tail -n 1)
-                    [ "$free" -lt 67108864 ] || fallocate -l $((free - 33554432)) "$1/ballast"
-                    cat /dev/zero >>"$1/ballast"
-                    """
-                _ = try await Program.output("sh", ["-c", filling, "sh", disk])
-                self.count(Strike.Kind.fillDisk.rawValue)
-                try await Task.sleep(for: duration)
-                try FileManager.default.removeItem(atPath: disk + "/ballast")
-                // Without room for its log Postgres ends, and somebody has to start it again.
-                try await eventually("Postgres runs again", within: .seconds(60)) {
-                    if await self.world.cluster.isRunning { return true }
-                    self.count("postgres ended on a full disk")
-                    try? await self.world.cluster.start()
-                    return false
-                }
+                try await self.noteRules()
+                try await self.world.store.crash(strike.target)
+                self.count(strike.kind.rawValue)
+                try await self.putRules()
             }.value
         }
     }
 
     /// By the program that operators run, beside the workers and their own sweeps.
     private func sweep() async {
-        let slot = self.world.workers[0]
-        let environment = World.environment(slot.postgres, slot.store)
-        let swept = try? await Program.output(self.world.settings.s3file, ["sweep"], environment: environment)
-        if swept?.exitCode == 0 { self.count("sweep") }
+        if (try? await self.world.sweep())?.exitCode == 0 { self.count(Strike.Kind.sweep.rawValue) }
     }
 
     // MARK: The store's own misbehaviour
@@ -131,6 +145,7 @@ final class Nemesis: Sendable {
     }
 
     private func misbehave(_ rule: String, _ duration: Duration) async throws {
+        guard self.world.store.isDevelopment else { return }
         let number = self.state.withLockedValue { state in
             state.lastRule += 1
             state.rules[state.lastRule] = rule
@@ -147,23 +162,32 @@ final class Nemesis: Sendable {
     /// Notes what the rules so far have done, and sets those that are in force by now.
     func setRules(none: Bool = false) async throws {
         try await self.rulesTurn.take {
-            let before = try await self.faults(.GET, nil)
-            for line in before.split(separator: "\n") {
-                let halves = line.split(separator: "#")
-                guard halves.count == 2, let kind = halves[0].split(whereSeparator: { $0 == " " || $0 == "=" }).first,
-                    kind != "latency", let times = halves[1].split(separator: " ").first.flatMap({ Int($0) })
-                else { continue }
-                self.count("store \(kind)", times)
-            }
-            let rules = self.state.withLockedValue { [self.standing] + $0.rules.sorted { $0.key < $1.key }.map(\.value) }
-            _ = try await self.faults(.PUT, none ? "" : rules.joined(separator: ";"))
+            try await self.noteRules()
+            try await self.putRules(none: none)
         }
+    }
+
+    private func noteRules() async throws {
+        guard self.world.store.isDevelopment else { return }
+        for line in try await self.faults(.GET, nil).split(separator: "\n") {
+            let halves = line.split(separator: "#")
+            guard halves.count == 2, let kind = halves[0].split(whereSeparator: { $0 == " " || $0 == "=" }).first,
+                kind != "latency", let times = halves[1].split(separator: " ").first.flatMap({ Int($0) })
+            else { continue }
+            self.count("store \(kind)", times)
+        }
+    }
+
+    private func putRules(none: Bool = false) async throws {
+        guard self.world.store.isDevelopment else { return }
+        let rules = self.state.withLockedValue { [self.standing] + $0.rules.sorted { $0.key < $1.key }.map(\.value) }
+        _ = try await self.faults(.PUT, none ? "" : rules.joined(separator: ";"))
     }
 
     private enum Method: String { case GET, PUT }
 
     private func faults(_ method: Method, _ rules: String?) async throws -> String {
-        var request = HTTPClientRequest(url: self.world.endpoint + "/_faults")
+        var request = HTTPClientRequest(url: self.world.store.endpoint + "/_faults")
         request.method = .RAW(value: method.rawValue)
         if let rules { request.body = .bytes(ByteBuffer(string: rules)) }
         let response = try await self.world.http.execute(request, timeout: .seconds(10))
@@ -179,7 +203,7 @@ final class Nemesis: Sendable {
         self.state.withLockedValue { $0.rules = [:] }
         try await self.setRules(none: true)
         for slot in self.world.workers + [self.world.web] {
-            slot.send(SIGCONT)
+            slot.process.send(SIGCONT)
             for proxy in [slot.postgres, slot.store] { proxy.heal() }
         }
     }
@@ -188,7 +212,7 @@ final class Nemesis: Sendable {
     var fired: [String: Int] {
         var fired = self.state.withLockedValue { $0.fired }
         for slot in self.world.workers + [self.world.web] {
-            let full = slot.output.count { $0.contains("No space left on device") }
+            let full = slot.process.output.count { $0.contains("No space left on device") }
             if full > 0 { fired["full disk told by a process", default: 0] += full }
             for (name, proxy) in [("postgres", slot.postgres), ("s3", slot.store)] {
                 let counts = proxy.counts
@@ -202,35 +226,5 @@ final class Nemesis: Sendable {
             }
         }
         return fired
-    }
-}
-
-/// One after the other, in the order in which they come.
-actor Turn {
-    private var isTaken = false
-    private var waiting: [CheckedContinuation<Void, Never>] = []
-
-    nonisolated func take<R: Sendable>(_ body: @Sendable () async throws -> R) async throws -> R {
-        await self.begin()
-        let result: Result<R, any Error>
-        do {
-            // Who was told to give up while he waited has nothing to do any more.
-            try Task.checkCancellation()
-            result = .success(try await body())
-        } catch { result = .failure(error) }
-        await self.end()
-        return try result.get()
-    }
-
-    private func begin() async {
-        guard self.isTaken else {
-            self.isTaken = true
-            return
-        }
-        await withCheckedContinuation { self.waiting.append($0) }
-    }
-
-    private func end() {
-        if self.waiting.isEmpty { self.isTaken = false } else { self.waiting.removeFirst().resume() }
     }
 }

@@ -41,6 +41,9 @@ struct RunCommand: AsyncParsableCommand {
     @Option(help: "Milliseconds between two faults that are no kills, on average.")
     var calm = 1_500
 
+    @Flag(help: "The store is Ceph's gateway on bluestore; it has none of the faults that a store of ours commits by itself, and nothing is swept.")
+    var ceph = false
+
     @Option(help: "Worker processes.")
     var workers = 4
 
@@ -92,6 +95,7 @@ struct RunCommand: AsyncParsableCommand {
         say("plan        \(plan.histories.count) uploads and \(plan.strikes.count) strikes in \(self.minutes) minutes")
         let settings = World.Settings(
             program: self.program,
+            isCeph: self.ceph,
             workers: self.workers,
             copyTime: self.copyTime,
             skew: self.skew,

@@ -19,8 +19,8 @@ struct Run: Sendable {
         let sentinels = try await self.putSentinels()
         let nemesis = Nemesis(self.world)
         _ = try await self.eventually("a first worker and the web process answer") {
-            self.world.workers.contains { $0.output.contains { $0.contains("Worker registered") } }
-                && self.world.web.output.contains { $0.contains("s3file.address=") }
+            self.world.workers.contains { $0.process.output.contains { $0.contains("Worker registered") } }
+                && self.world.web.process.output.contains { $0.contains("s3file.address=") }
         }
         try await nemesis.setRules()
         let testimonies = try await self.play(nemesis)
@@ -32,7 +32,9 @@ struct Run: Sendable {
         let quiet = ContinuousClock.now
         let evidence = try await ending.evidence(testimonies, sentinels)
         var kills: [String: Int] = [:]
-        for slot in [self.world.web] + self.world.workers where slot.killed > 0 { kills[slot.name] = slot.killed }
+        for slot in [self.world.web] + self.world.workers where slot.process.killed > 0 {
+            kills[slot.name] = slot.process.killed
+        }
         return ProofReport(
             plan: self.plan,
             evidence: evidence,

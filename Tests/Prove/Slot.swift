@@ -1,66 +1,12 @@
-import Foundation
-import NIOConcurrencyHelpers
 import TestEnvironment
 
-/// A place for a process: whoever dies there is followed by another.
-final class Slot: Sendable {
-    private struct State {
-        var program: Program?
-        var killed = 0
-        var output: [String] = []
-    }
-
+/// A place for a process of the system that is tested, and what lies between it and the others.
+struct Slot: Sendable {
     let name: String
+    let process: Respawned
     /// Between it and Postgres, and between it and the store.
     let postgres: FaultProxy
     let store: FaultProxy
-    private let command: [String]
-    private let environment: [String: String?]
-    private let state = NIOLockedValueBox(State())
-
-    init(name: String, command: [String], environment: [String: String?], postgres: FaultProxy, store: FaultProxy) {
-        self.name = name
-        self.command = command
-        self.environment = environment
-        self.postgres = postgres
-        self.store = store
-    }
-
-    var killed: Int { self.state.withLockedValue { $0.killed } }
-    /// What its processes have said.
-    var output: [String] { self.state.withLockedValue { $0.output + ($0.program?.output ?? []) } }
-
-    /// - Returns: whether there was a process to send it to.
-    @discardableResult
-    func send(_ signal: Int32) -> Bool {
-        self.state.withLockedValue { state in
-            guard let program = state.program, !program.hasEnded else { return false }
-            program.send(signal: signal)
-            if signal == SIGKILL { state.killed += 1 }
-            return true
-        }
-    }
-
-    /// Keeps a process running until it is cancelled, and then ends it.
-    func run() async throws {
-        while !Task.isCancelled {
-            do {
-                _ = try await Program.with(self.command[0], Array(self.command.dropFirst()), environment: self.environment) {
-                    program in
-                    self.state.withLockedValue { $0.program = program }
-                    while !Task.isCancelled, !program.hasEnded { try? await Task.sleep(for: .milliseconds(50)) }
-                    self.state.withLockedValue { state in
-                        state.output += program.output
-                        state.program = nil
-                    }
-                    // One that is stopped would not hear that it shall end.
-                    program.send(signal: SIGCONT)
-                }
-            } catch is CancellationError {
-                return
-            }
-            // One that cannot start, as while Postgres is away, is started again; not as fast as it ends.
-            try? await Task.sleep(for: .milliseconds(200))
-        }
-    }
+    /// nil where it has the machine's.
+    var clock: Clock?
 }

@@ -13,23 +13,28 @@ struct StoreCommand: AsyncParsableCommand {
 
     static let bucket = "prove"
     static let tmpPrefix = "tmp/s3file/"
-    static let address = "prove.store="
+    /// The word that it says when it answers.
+    static let ready = "prove.store is ready"
 
     @Option var directory: String
-    @Option var journal: String
+    /// A file for each time that it starts.
+    @Option var journals: String
+    @Option var port: Int
 
     func run() async throws {
+        let life = try FileManager.default.contentsOfDirectory(atPath: self.journals).count + 1
+        let name = "\(life)"
         let server = try S3DevServer(
             configuration: S3DevServerConfiguration(
                 directory: self.directory,
-                port: 0,
+                port: self.port,
                 buckets: [Self.bucket],
                 environment: "test",
                 synchronizesFiles: false,
                 faultRules: [],
                 age: { $0.hasPrefix(Self.tmpPrefix) ? 25 * 3_600 : 0 },
                 largestCopy: Int64(ProofPlan.largestCopy),
-                journal: self.journal
+                journal: "\(self.journals)/\(String(repeating: "0", count: max(0, 6 - name.count)))\(name).jsonl"
             ),
             logger: Logger(label: "prove.store")
         )
@@ -42,12 +47,13 @@ struct StoreCommand: AsyncParsableCommand {
     }
 }
 
-/// Says where a server listens.
+/// Says when a server listens.
 private struct Announcing: Service {
     let server: S3DevServer
 
     func run() async throws {
-        say("\(StoreCommand.address)http://127.0.0.1:\(try await self.server.boundPort())")
+        _ = try await self.server.boundPort()
+        say(StoreCommand.ready)
         try FileHandle.standardOutput.synchronize()
         try await gracefulShutdown()
     }

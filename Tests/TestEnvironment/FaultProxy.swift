@@ -41,6 +41,7 @@ package final class FaultProxy: Sendable {
         var connections: [Int: Connection] = [:]
         var accepted = 0
         var counts = Counts()
+        var server: HostAndPort
     }
 
     /// What has really happened to somebody.
@@ -55,12 +56,17 @@ package final class FaultProxy: Sendable {
 
     /// The server's URL by way of the proxy.
     package let url: String
-    private let server: HostAndPort
-    private let state = NIOLockedValueBox(State())
+    private let state: NIOLockedValueBox<State>
 
     fileprivate init(url: String, server: HostAndPort) {
         self.url = url
-        self.server = server
+        self.state = NIOLockedValueBox(State(server: server))
+    }
+
+    /// New connections go to the server of `url` from now on, as when an address moves to another host; open ones stay where they are.
+    package func lead(to url: String) throws {
+        guard let place = HostAndPort(url) else { throw FaultProxyError() }
+        self.state.withLockedValue { $0.server = place }
     }
 
     // MARK: Faults
@@ -134,8 +140,9 @@ package final class FaultProxy: Sendable {
             guard let number else { return Self.reset([client.channel]) }
             let upstream: NIOAsyncChannel<ByteBuffer, ByteBuffer>
             do {
+                let server = self.state.withLockedValue { $0.server }
                 upstream = try await ClientBootstrap(group: NIOSingletons.posixEventLoopGroup)
-                    .connect(host: self.server.host, port: self.server.port) { channel in
+                    .connect(host: server.host, port: server.port) { channel in
                         channel.eventLoop.makeCompletedFuture { try NIOAsyncChannel(wrappingChannelSynchronously: channel) }
                     }
             } catch {

@@ -10,6 +10,8 @@ package struct TestCluster: Sendable {
 
     package let port: Int
     package let folder: String
+    /// Lines of `postgresql.conf` beyond ours.
+    private let settings: [String]
 
     private var data: String { self.folder + "/data" }
 
@@ -36,6 +38,21 @@ package struct TestCluster: Sendable {
         try await Self.run("pg_ctl", ["promote", "-w", "-s", "-D", self.data])
     }
 
+    /// What psql prints of a statement's rows, without its decoration: for what is about the server itself.
+    package func psql(_ statement: String) async throws -> [String] {
+        try await Self.run("psql", ["-XAtq", "-v", "ON_ERROR_STOP=1", "-d", self.url, "-c", statement])
+    }
+
+    /// Throws away what is in its folder for a copy of `primary`, which follows that one from its next start on.
+    package func follow(_ primary: TestCluster) async throws {
+        if FileManager.default.fileExists(atPath: self.data) { try FileManager.default.removeItem(atPath: self.data) }
+        try await Self.run(
+            "pg_basebackup",
+            ["-D", self.data, "-d", primary.url, "--write-recovery-conf", "--checkpoint=fast", "--no-sync"]
+        )
+        try self.configure()
+    }
+
     /// The server's own log so far.
     package func log() throws -> String { try String(contentsOfFile: self.folder + "/log", encoding: .utf8) }
 
@@ -54,7 +71,7 @@ package struct TestCluster: Sendable {
         _ body: (TestCluster) async throws -> R
     ) async throws -> R {
         try await ServerUser.withFolder(in: parent) { folder in
-            let cluster = TestCluster(port: try unusedPort(), folder: folder)
+            let cluster = TestCluster(port: try unusedPort(), folder: folder, settings: settings)
             try await self.run(
                 "initdb",
                 ["-D", cluster.data, "--username=postgres", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"]
@@ -63,31 +80,29 @@ package struct TestCluster: Sendable {
                 (access + ["local all all trust", ""]).joined(separator: "\n"),
                 to: cluster.data + "/pg_hba.conf"
             )
-            try cluster.configure(settings)
+            try cluster.configure()
             try await prepare(cluster.data)
             return try await cluster.serve(body)
         }
     }
 
     /// Runs a streaming standby of this one beside `body`.
-    package func withStandby<R: Sendable>(_ body: (TestCluster) async throws -> R) async throws -> R {
-        try await ServerUser.withFolder { folder in
-            let standby = TestCluster(port: try unusedPort(), folder: folder)
-            try await Self.run(
-                "pg_basebackup",
-                ["-D", standby.data, "-d", self.url, "--write-recovery-conf", "--checkpoint=fast", "--no-sync"]
-            )
-            try standby.configure([])
+    ///
+    /// - Parameter parent: The folder that its own is in; that of temporary files unless it is said.
+    package func withStandby<R: Sendable>(in parent: String? = nil, _ body: (TestCluster) async throws -> R) async throws -> R {
+        try await ServerUser.withFolder(in: parent) { folder in
+            let standby = TestCluster(port: try unusedPort(), folder: folder, settings: self.settings)
+            try await standby.follow(self)
             return try await standby.serve(body)
         }
     }
 
-    private func configure(_ settings: [String]) throws {
+    private func configure() throws {
         let lines =
             [
                 "port = \(self.port)", "listen_addresses = '127.0.0.1'", "unix_socket_directories = ''", "fsync = off",
                 "max_connections = 50", "shared_buffers = 16MB", "log_min_messages = log",
-            ] + settings
+            ] + self.settings
         // The last of several lines wins, so a standby's are right although its file is a copy.
         let file = self.data + "/postgresql.conf"
         let text = try String(contentsOfFile: file, encoding: .utf8) + lines.map { $0 + "\n" }.joined()
@@ -117,7 +132,8 @@ package struct TestCluster: Sendable {
         return newestFirst.map { "\(root)/\($0)/bin" }.first { access($0 + "/initdb", X_OK) == 0 }
     }()
 
-    private static func run(_ program: String, _ arguments: [String]) async throws {
+    @discardableResult
+    private static func run(_ program: String, _ arguments: [String]) async throws -> [String] {
         try await ServerUser.run(self.programs.map { "\($0)/\(program)" } ?? program, arguments)
     }
 }
