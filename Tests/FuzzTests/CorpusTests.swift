@@ -25,11 +25,38 @@ struct CorpusTests {
     func mutations(reader: FuzzedReader) throws {
         let corpus = try Self.corpus(reader).map(\.bytes)
         var mutation = Mutation(seed: 0x5EED)
-        // More for a night: S3FILE_FUZZ_ROUNDS=1000000 swift test --filter FuzzTests
-        let rounds = ProcessInfo.processInfo.environment["S3FILE_FUZZ_ROUNDS"].flatMap { Int($0) } ?? 1500
-        for round in 0..<rounds {
+        for round in 0..<1500 {
             let bytes = mutation.next(of: corpus)
             #expect(throws: Never.self, "round \(round): \(Data(bytes).base64EncodedString())") { try reader.check(bytes) }
         }
+    }
+
+    /// S3FILE_FUZZ_SECONDS=600 swift test --filter FuzzTests
+    private static let seconds = ProcessInfo.processInfo.environment["S3FILE_FUZZ_SECONDS"].flatMap { Int($0) }
+
+    @Test(
+        "Mutations that nobody has seen before hold it, for as long as S3FILE_FUZZ_SECONDS says",
+        .enabled(if: Self.seconds != nil),
+        .timeLimit(.minutes(90)),
+        arguments: FuzzedReader.allCases
+    )
+    func unseenMutations(reader: FuzzedReader) async throws {
+        let corpus = try Self.corpus(reader).map(\.bytes)
+        let seed = UInt64.random(in: 0 ... .max)
+        var mutation = Mutation(seed: seed)
+        let end = ContinuousClock.now + .seconds(try #require(Self.seconds))
+        var round = 0
+        while ContinuousClock.now < end {
+            let bytes = mutation.next(of: corpus)
+            // What is wrong is told with the input that shows it, which belongs into the corpus.
+            do { try reader.check(bytes) } catch {
+                Issue.record("\(error): seed \(seed), round \(round), \(Data(bytes).base64EncodedString())")
+                return
+            }
+            round += 1
+            // Other tests have threads to wait for.
+            if round.isMultiple(of: 16) { await Task.yield() }
+        }
+        print("fuzzed \(reader.rawValue) from seed \(seed): \(round) inputs")
     }
 }

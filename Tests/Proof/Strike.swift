@@ -21,6 +21,8 @@ package struct Strike: Sendable, Hashable, Codable {
         case cutStore = "cut-s3"
         case stallStore = "stall-s3"
         case blackHoleStore = "black-hole-s3"
+        /// On the way: the store has done what it was asked for.
+        case loseStoreReplies = "lose-s3-replies"
         case slowDown = "s3-503"
         case internalError = "s3-500"
         case errorIn200 = "s3-200-error"
@@ -65,7 +67,7 @@ package struct Strike: Sendable, Hashable, Codable {
             case .failOverPostgres, .crashStore: (1, 0...1_500)
             case .cutPostgres, .stallPostgres, .cutStore, .stallStore: (3, 0...0)
             case .blackHolePostgres: (3, 15_000...26_000)
-            case .losePostgresReplies: (5, 0...0)
+            case .losePostgresReplies, .loseStoreReplies: (5, 0...0)
             case .blackHoleStore: (2, 3_000...25_000)
             case .fillDisk: (1, 3_000...10_000)
             case .sweep: (12, 0...0)

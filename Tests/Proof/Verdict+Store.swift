@@ -38,14 +38,15 @@ extension Verdict {
                 "\(object.key) says it is of \(object.stamp ?? "nobody"), which is \(row?.status ?? "not in the record")"
             )
         }
-        for object in self.evidence.objects where self.evidence.isTmp(object.key) && self.mustBeGone(object.key) {
+        for object in self.evidence.objects where self.evidence.isTmp(object.key) {
+            guard self.mustBeGone(object.key, testimonies[object.key]) else { continue }
             self.check(.tmpIsGone, false, object.key, "it is still there")
         }
     }
 
-    /// Without a sweep only what was stored takes its tmp object with it.
-    private func mustBeGone(_ tmpKey: String) -> Bool {
-        self.evidence.isSwept || self.rowsByTmpKey[tmpKey]?.status == "stored"
+    /// Without a sweep only what was stored takes its tmp object with it, unless somebody puts another one there afterwards.
+    private func mustBeGone(_ tmpKey: String, _ told: Testimony?) -> Bool {
+        self.evidence.isSwept || (self.rowsByTmpKey[tmpKey]?.status == "stored" && told?.kind != .changed)
     }
 
     private static func wrong(_ object: Evidence.Object, of row: Evidence.Row, _ told: Testimony?) -> [String] {
@@ -90,7 +91,7 @@ extension Verdict {
         for (key, md5) in self.evidence.sentinels.sorted(by: { $0.key < $1.key }) {
             self.check(.nothingElseIsTouched, objects[key] == md5, key, "it is not what it was")
         }
-        for told in self.evidence.testimonies where begun.contains(told.tmpKey) && self.mustBeGone(told.tmpKey) {
+        for told in self.evidence.testimonies where begun.contains(told.tmpKey) && self.mustBeGone(told.tmpKey, told) {
             self.check(.tmpIsGone, objects[told.tmpKey] == nil, told.tmpKey, "it is still there")
         }
     }

@@ -123,4 +123,23 @@ import Testing
         #expect(verdict.isClean, "\(verdict.violations)")
         #expect(verdict.remarks.count == 1)
     }
+
+    @Test func `where nothing is swept a tmp object may be left by whoever was not stored, and by nobody else`() {
+        var scene = Scene()
+        scene.evidence.isSwept = false
+        let left = Evidence.Object(key: Scene.tmpKey(2), size: 3, md5: "md5-2")
+        scene.evidence.objects.append(left)
+        #expect(Verdict(on: scene.evidence).isClean, "\(scene.violated)")
+        scene.evidence.objects.append(.init(key: Scene.tmpKey(1), size: 3, md5: "md5-1"))
+        #expect(scene.violated.contains(.tmpIsGone))
+        // Changed afterwards: it was put there again.
+        scene.evidence.testimonies[0].kind = .changed
+        #expect(!scene.violated.contains(.tmpIsGone))
+    }
+
+    @Test func `a journal that tells no metadata is believed for what it tells`() {
+        var scene = Scene()
+        for index in scene.evidence.journal.indices { scene.evidence.journal[index].metadata = nil }
+        #expect(Verdict(on: scene.evidence).isClean, "\(scene.violated)")
+    }
 }

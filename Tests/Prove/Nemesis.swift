@@ -81,6 +81,9 @@ final class Nemesis: Sendable {
             let texts = ["s3file.settle", "s3file.claim", "s3file.beat", "s3file.enqueue", "s3file.tmp_deleted"]
             slot.postgres.loseReplies(toRequestsContaining: texts[strike.target % texts.count], times: 2)
         case .blackHolePostgres: try await self.blackHole(slot.postgres, duration)
+        case .loseStoreReplies:
+            let texts = ["x-amz-copy-source: ", "DELETE /", "?delete", "HEAD /"]
+            slot.store.loseReplies(toRequestsContaining: texts[strike.target % texts.count], times: 2)
         case .cutStore: slot.store.cut()
         case .stallStore: slot.store.stall()
         case .blackHoleStore: try await self.blackHole(slot.store, duration)

@@ -30,7 +30,11 @@ struct DevelopmentStore: Store {
     /// - Parameters:
     ///   - data: where it keeps its objects.
     ///   - journals: its witness, whom a full disk must not silence.
-    static func with<R: Sendable>(_ data: String, _ journals: String, _ body: @Sendable (any Store) async throws -> R) async throws -> R {
+    static func with<R: Sendable>(
+        _ data: String,
+        _ journals: String,
+        _ body: @Sendable (any Store) async throws -> R
+    ) async throws -> R {
         try FileManager.default.createDirectory(atPath: journals, withIntermediateDirectories: true)
         let port = try unusedPort()
         let process = Respawned(
