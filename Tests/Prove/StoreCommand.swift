@@ -17,6 +17,8 @@ struct StoreCommand: AsyncParsableCommand {
 
     @Option var directory: String
     @Option var journal: String
+    /// Tmp objects are as old as they are.
+    @Flag var young = false
 
     func run() async throws {
         let server = try S3DevServer(
@@ -27,7 +29,7 @@ struct StoreCommand: AsyncParsableCommand {
                 environment: "test",
                 synchronizesFiles: false,
                 faultRules: [],
-                age: { $0.hasPrefix(Self.tmpPrefix) ? 25 * 3_600 : 0 },
+                age: { [young] in !young && $0.hasPrefix(Self.tmpPrefix) ? 25 * 3_600 : 0 },
                 largestCopy: Int64(ProofPlan.largestCopy),
                 journal: self.journal
             ),

@@ -15,6 +15,8 @@ struct World: Sendable {
         var copyTime: Int
         var skew: Int
         var keep: String?
+        /// Without, nothing stands between processes, and what is put into the store is as old as it is.
+        var hasFaults = true
 
         var s3file: String { self.program ?? "\(Program.folder)/s3file" }
     }
@@ -50,7 +52,9 @@ struct World: Sendable {
             return try await TestCluster.with(settings: lines, in: Self.disk) { cluster in
                 // The journal is a witness, whom a full disk must not silence.
                 let journal = folder.path + "/journal"
-                let arguments = ["store", "--directory", (Self.disk ?? folder.path) + "/store", "--journal", journal]
+                let arguments =
+                    ["store", "--directory", (Self.disk ?? folder.path) + "/store", "--journal", journal]
+                    + (settings.hasFaults ? [] : ["--young"])
                 return try await Program.with(CommandLine.arguments[0], arguments) { store in
                     let line = try await store.line(containing: StoreCommand.address)
                     let endpoint = String(line.dropFirst(StoreCommand.address.count))
@@ -122,6 +126,9 @@ struct World: Sendable {
             environment["S3FILE_PUBLIC_ENDPOINT_URL"] = endpoint
             environment["S3FILE_API_KEYS"] = Self.apiKey
             environment["S3FILE_FIELDS"] = folder.appending(path: "fields.json").path
+            let direct: [String: String?] =
+                settings.hasFaults ? [:] : ["DATABASE_URL": cluster.url, "AWS_ENDPOINT_URL_S3": endpoint]
+            environment.merge(direct) { $1 }
             let web = Slot(
                 name: "web",
                 command: [settings.s3file, "serve", "--port", "\(port)"],
@@ -134,7 +141,7 @@ struct World: Sendable {
                 return Slot(
                     name: "worker \(number)",
                     command: try Self.skewed(settings, number) + [settings.s3file, "worker"],
-                    environment: Self.environment(proxy.postgres, proxy.store),
+                    environment: Self.environment(proxy.postgres, proxy.store).merging(direct) { $1 },
                     postgres: proxy.postgres,
                     store: proxy.store
                 )
