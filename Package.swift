@@ -297,7 +297,7 @@ let package = Package(
             name: "TestEnvironment",
             dependencies: [
                 "Migrations", "Postgres", "S3", "S3DevServer", "S3File", "S3FileObservability", asyncHTTPClient, crypto, logging,
-                nioConcurrencyHelpers, nioCore, nioPosix, serviceLifecycle, subprocess, systemPackage,
+                nioConcurrencyHelpers, nioCore, nioHTTP1, nioPosix, serviceLifecycle, subprocess, systemPackage,
             ],
             path: "Tests/TestEnvironment",
             exclude: ["Django/site.py"],
@@ -427,7 +427,8 @@ let package = Package(
         .testTarget(
             name: "ChaosTests",
             dependencies: [
-                "S3", "S3DevServer", "S3File", "Postgres", "TestEnvironment", logging, nioConcurrencyHelpers, nioCore,
+                "S3", "S3DevServer", "S3File", "Postgres", "TestEnvironment", asyncHTTPClient, logging, nioConcurrencyHelpers,
+                nioCore, nioFoundationCompat, nioHTTP1,
             ],
             swiftSettings: swiftSettings
         ),

@@ -11,6 +11,9 @@ public enum MetricHelp {
         "s3file_streamed_forms": "Forms that bring their files through this process now.",
         "s3file_streamed_forms_limit": "How many may at a time.",
         "s3file_streamed_bytes_total": "Bytes of files that came through this process.",
+        "s3file_requests": "Requests that this web process serves now: forms, what the page's script asks, what an app asks.",
+        "s3file_requests_limit": "How many may at a time.",
+        "s3file_requests_shed_total": "Requests that were answered 503 or 429 because as many were served already.",
         "s3file_status_waiting": "Clients that wait for news of uploads, by event streams and long polls.",
         "s3file_status_waiting_limit": "How many may at a time.",
         // The queue's two ends.

@@ -8,7 +8,7 @@ struct Prove: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "prove",
         abstract: "Puts uploads through faults, and judges by objects, rows and events alone.",
-        subcommands: [RunCommand.self, StoreCommand.self],
+        subcommands: [RunCommand.self, SoakCommand.self, StoreCommand.self],
         defaultSubcommand: RunCommand.self
     )
 }

@@ -20,6 +20,10 @@ final class Respawned: Sendable {
     }
 
     var killed: Int { self.state.withLockedValue { $0.killed } }
+    /// Of the process that is there now.
+    var processIdentifier: Int32? {
+        self.state.withLockedValue { $0.program.flatMap { $0.hasEnded ? nil : $0.processIdentifier } }
+    }
     /// What its processes have said.
     var output: [String] { self.state.withLockedValue { $0.output + ($0.program?.output ?? []) } }
 

@@ -30,15 +30,18 @@ struct DevelopmentStore: Store {
     /// - Parameters:
     ///   - data: where it keeps its objects.
     ///   - journals: its witness, whom a full disk must not silence.
+    ///   - isYoung: whether what is put is as old as it is, and not a day.
     static func with<R: Sendable>(
         _ data: String,
         _ journals: String,
+        isYoung: Bool,
         _ body: @Sendable (any Store) async throws -> R
     ) async throws -> R {
         try FileManager.default.createDirectory(atPath: journals, withIntermediateDirectories: true)
         let port = try unusedPort()
         let process = Respawned(
             command: [CommandLine.arguments[0], "store", "--directory", data, "--journals", journals, "--port", "\(port)"]
+                + (isYoung ? ["--young"] : [])
         )
         let store = Self(endpoint: "http://127.0.0.1:\(port)", process: process, journals: journals)
         return try await process.whileRunning {

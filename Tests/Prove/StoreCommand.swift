@@ -20,6 +20,8 @@ struct StoreCommand: AsyncParsableCommand {
     /// A file for each time that it starts.
     @Option var journals: String
     @Option var port: Int
+    /// Tmp objects are as old as they are.
+    @Flag var young = false
 
     func run() async throws {
         let life = try FileManager.default.contentsOfDirectory(atPath: self.journals).count + 1
@@ -32,7 +34,7 @@ struct StoreCommand: AsyncParsableCommand {
                 environment: "test",
                 synchronizesFiles: false,
                 faultRules: [],
-                age: { $0.hasPrefix(Self.tmpPrefix) ? 25 * 3_600 : 0 },
+                age: { [young] in !young && $0.hasPrefix(Self.tmpPrefix) ? 25 * 3_600 : 0 },
                 largestCopy: Int64(ProofPlan.largestCopy),
                 journal: "\(self.journals)/\(String(repeating: "0", count: max(0, 6 - name.count)))\(name).jsonl"
             ),

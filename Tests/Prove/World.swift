@@ -16,6 +16,8 @@ struct World: Sendable {
         var copyTime: Int
         var skew: Int
         var keep: String?
+        /// Without, nothing stands between processes, and what is put into the store is as old as it is.
+        var hasFaults = true
 
         /// Every other clock is wrong the other way.
         func skew(ofWorker number: Int) -> Int { number.isMultiple(of: 2) ? -self.skew : self.skew }
@@ -53,7 +55,8 @@ struct World: Sendable {
                 if settings.isCeph {
                     return try await CephStore.with(folder.path) { try await Self.with(settings, replicas, folder, $0, body) }
                 }
-                return try await DevelopmentStore.with((Self.disk ?? folder.path) + "/store", folder.path + "/journals") {
+                let data = (Self.disk ?? folder.path) + "/store"
+                return try await DevelopmentStore.with(data, folder.path + "/journals", isYoung: !settings.hasFaults) {
                     try await Self.with(settings, replicas, folder, $0, body)
                 }
             }
@@ -121,6 +124,9 @@ struct World: Sendable {
             environment["S3FILE_PUBLIC_ENDPOINT_URL"] = store.endpoint
             environment["S3FILE_API_KEYS"] = Self.apiKey
             environment["S3FILE_FIELDS"] = folder.appending(path: "fields.json").path
+            let direct: [String: String?] =
+                settings.hasFaults ? [:] : ["DATABASE_URL": postgres, "AWS_ENDPOINT_URL_S3": store.endpoint]
+            environment.merge(direct) { $1 }
             let web = Slot(
                 name: "web",
                 process: Respawned(command: [settings.s3file, "serve", "--port", "\(port)"], environment: environment),
@@ -129,7 +135,7 @@ struct World: Sendable {
             )
             let workers = try (1...settings.workers).map { number in
                 let proxy = proxies[number]
-                let clock = try Clock(file: folder.appending(path: "clock-\(number)").path)
+                let clock = settings.hasFaults ? try Clock(file: folder.appending(path: "clock-\(number)").path) : nil
                 try clock?.set(ahead: settings.skew(ofWorker: number))
                 guard clock != nil || settings.skew == 0 else {
                     throw ProgramError(description: "Install the package faketime, or leave out --skew")
@@ -138,7 +144,7 @@ struct World: Sendable {
                     name: "worker \(number)",
                     process: Respawned(
                         command: (clock?.words ?? []) + [settings.s3file, "worker"],
-                        environment: Self.environment(proxy.postgres, proxy.store, store.credentials)
+                        environment: Self.environment(proxy.postgres, proxy.store, store.credentials).merging(direct) { $1 }
                     ),
                     postgres: proxy.postgres,
                     store: proxy.store,

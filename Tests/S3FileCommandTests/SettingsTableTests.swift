@@ -51,6 +51,7 @@ import Testing
             "S3FILE_EXPIRY_HOURS": "`\(usual.expiry.components.seconds / 3600)`",
             "S3FILE_POLICY_MINUTES": "`\(usual.policyLifetime.components.seconds / 60)`",
             "S3FILE_STREAMED_FORMS": "`\(usual.streamedForms)`",
+            "S3FILE_WEB_REQUESTS": "`\(usual.webRequests)`",
             "S3FILE_WORKER_CONCURRENCY": "`\(usual.workerConcurrency)`",
             "S3FILE_STATUS_STREAMS": "`\(usual.statusStreams)`",
             "S3FILE_RETENTION_STORED_DAYS": days(usual.retention.stored),

@@ -132,20 +132,20 @@ struct TestSite: Sendable {
 /// Runs a test on a site of its own.
 func withSite(
     tmpBucket: String = TestSite.bucket,
+    faults: Faults = Faults(),
     configure: @escaping @Sendable (inout S3FileConfiguration) -> Void = { _ in },
     _ body: @escaping @Sendable (TestSite) async throws -> Void
 ) async throws {
     try await withMigratedDatabase { client, url in
         try await withTemporaryFolder { folder in
-            let server = try S3DevServer(
-                configuration: S3DevServerConfiguration(
-                    directory: folder.path,
-                    port: 0,
-                    buckets: Array(Set([TestSite.bucket, tmpBucket])),
-                    synchronizesFiles: false
-                ),
-                logger: .quiet
+            var serverConfiguration = S3DevServerConfiguration(
+                directory: folder.path,
+                port: 0,
+                buckets: Array(Set([TestSite.bucket, tmpBucket])),
+                synchronizesFiles: false
             )
+            serverConfiguration.faults = faults
+            let server = try S3DevServer(configuration: serverConfiguration, logger: .quiet)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 defer { group.cancelAll() }
                 group.addTask { try await server.run() }

@@ -19,7 +19,7 @@ extension S3FileConfiguration {
     /// - `s3file.location` (S3FILE_LOCATION), `s3file.tmpPath` (S3FILE_TMP_PATH, default tmp/s3file)
     /// - `s3file.ticketHours` (S3FILE_TICKET_HOURS, default 12), `s3file.expiryHours` (S3FILE_EXPIRY_HOURS, default 24)
     /// - `s3file.policyMinutes` (S3FILE_POLICY_MINUTES, default 60)
-    /// - `s3file.streamedForms` (S3FILE_STREAMED_FORMS, default 16)
+    /// - `s3file.streamedForms` (S3FILE_STREAMED_FORMS, default 16), `s3file.webRequests` (S3FILE_WEB_REQUESTS, default 128)
     /// - `s3file.workerConcurrency` (S3FILE_WORKER_CONCURRENCY, default 16), `s3file.workerQueues` (S3FILE_WORKER_QUEUES, by comma, default all)
     /// - `s3file.listenUrl` (S3FILE_LISTEN_URL, secret, default that of the database)
     /// - `s3file.statusStreams` (S3FILE_STATUS_STREAMS, default 4000)
@@ -129,6 +129,7 @@ extension S3FileConfiguration {
             policyLifetime: minutes("s3file.policyMinutes", "S3FILE_POLICY_MINUTES", default: 60),
             expiry: hours("s3file.expiryHours", "S3FILE_EXPIRY_HOURS", default: 24),
             streamedForms: count("s3file.streamedForms", "S3FILE_STREAMED_FORMS", default: 16),
+            webRequests: count("s3file.webRequests", "S3FILE_WEB_REQUESTS", default: 128),
             workerConcurrency: count("s3file.workerConcurrency", "S3FILE_WORKER_CONCURRENCY", default: 16),
             workerQueues: optional("s3file.workerQueues").map(Self.words),
             listenURL: optional("s3file.listenUrl", isSecret: true),

@@ -51,6 +51,9 @@ public struct S3FileConfiguration: Sendable {
     /// How many forms may bring their files through one web process at a time, 0 to 10,000; each takes two buffers of 8 MiB, or more above
     /// 8 GB.
     public var streamedForms: Int
+    /// How many forms one web process verifies and enqueues at a time, and how many requests of the page's script it answers beside them,
+    /// 1 to 100,000; one more is answered 503. Of `s3file serve` only the script's: its forms come from the app, and have `S3FILE_API_REQUESTS`.
+    public var webRequests: Int
     /// How many uploads one worker process moves at a time.
     public var workerConcurrency: Int
     /// The queues that a worker process serves; `nil` for all.
@@ -114,6 +117,7 @@ public struct S3FileConfiguration: Sendable {
         policyLifetime: Duration = .seconds(3600),
         expiry: Duration = .seconds(24 * 3600),
         streamedForms: Int = 16,
+        webRequests: Int = 128,
         workerConcurrency: Int = 16,
         workerQueues: [String]? = nil,
         listenURL: String? = nil,
@@ -138,6 +142,7 @@ public struct S3FileConfiguration: Sendable {
         self.policyLifetime = policyLifetime
         self.expiry = expiry
         self.streamedForms = streamedForms
+        self.webRequests = webRequests
         self.workerConcurrency = workerConcurrency
         self.workerQueues = workerQueues
         self.listenURL = listenURL
@@ -192,6 +197,9 @@ public struct S3FileConfiguration: Sendable {
         }
         guard (0...10_000).contains(self.streamedForms) else {
             throw ConfigurationError("S3FILE_STREAMED_FORMS must lie between 0 and 10000")
+        }
+        guard (1...100_000).contains(self.webRequests) else {
+            throw ConfigurationError("S3FILE_WEB_REQUESTS must lie between 1 and 100000")
         }
         guard (1...1_000).contains(self.workerConcurrency) else {
             throw ConfigurationError("S3FILE_WORKER_CONCURRENCY must lie between 1 and 1000")

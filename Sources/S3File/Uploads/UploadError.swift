@@ -46,7 +46,7 @@ public struct UploadError: Error, Sendable, CustomStringConvertible {
         public static let storageUnavailable = Code("storage_unavailable")
         /// The record cannot be written.
         public static let databaseUnavailable = Code("database_unavailable")
-        /// As many forms as this process takes bring their files through it already.
+        /// As many forms as this process takes at a time are on their way through it already.
         public static let busy = Code("busy")
         /// The destination that the app computed is not a valid key.
         public static let invalidDestination = Code("invalid_destination")

@@ -29,6 +29,8 @@ public final class Uploads: Service {
     let keys: SigningKeys
     /// For forms that bring their files themselves.
     package let streamSlots: StreamSlots
+    /// For forms, and for what the page's script asks: neither can take the other's.
+    package let formPlaces, scriptPlaces: RequestPlaces
     private let statusTokens: StatusToken
     private let wakeUp: WakeUp
     private let newsOfStatuses: WakeUp
@@ -72,6 +74,9 @@ public final class Uploads: Service {
         self.metrics = UploadsMetrics()
         self.spans = SpanSource()
         self.streamSlots = StreamSlots(limit: configuration.streamedForms, metrics: self.metrics)
+        let requests = configuration.webRequests
+        self.formPlaces = RequestPlaces(limit: requests, metrics: PlaceMetrics(.form, limit: requests, self.metrics))
+        self.scriptPlaces = RequestPlaces(limit: requests, metrics: PlaceMetrics(.script, limit: requests, self.metrics))
         self.backend = backend
         self.record = backend.record
         self.storage = backend.storage

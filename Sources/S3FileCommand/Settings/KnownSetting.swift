@@ -41,6 +41,7 @@ struct KnownSetting: Sendable {
         Self("S3FILE_EXPIRY_HOURS", "s3file.expiryHours", "24"),
         Self("S3FILE_POLICY_MINUTES", "s3file.policyMinutes", "60"),
         Self("S3FILE_STREAMED_FORMS", "s3file.streamedForms", "16"),
+        Self("S3FILE_WEB_REQUESTS", "s3file.webRequests", "128"),
         Self("S3FILE_WORKER_CONCURRENCY", "s3file.workerConcurrency", "16"),
         Self("S3FILE_WORKER_QUEUES", "s3file.workerQueues", "all"),
         Self("S3FILE_STATUS_STREAMS", "s3file.statusStreams", "4000"),

@@ -63,6 +63,16 @@ public struct UploadEndpoints: Sendable {
             }
         }
 
+        /// Whether it is signed here or asks S3, and so takes one of the places of `S3FILE_WEB_REQUESTS`. Scripts cost nothing; who asks for a
+        /// status has Postgres's pool, and who waits for one has `S3FILE_STATUS_STREAMS`.
+        var takesPlace: Bool {
+            switch self {
+            case .inputs, .beginMultipart, .multipartURLs, .multipartParts, .completeMultipart, .abortMultipart: true
+            case .script, .retryScript, .optionsScript, .multipartScript, .statusScript, .stylesheet: false
+            case .status, .statuses, .events, .statusPreflight, .statusesPreflight, .eventsPreflight: false
+            }
+        }
+
         /// Below `UploadPaths.root`; `:name` stands for one part of the path.
         public var path: String {
             switch self {
@@ -100,6 +110,17 @@ public struct UploadEndpoints: Sendable {
 
     /// The answer; a refusal is problem details (RFC 9457).
     public func answer(_ route: Route, _ request: EndpointRequest) async throws -> HTTPAnswer {
+        guard route.takesPlace else { return try await self.served(route, request) }
+        let places = self.uploads.scriptPlaces
+        guard places.take() else {
+            places.metrics.refused()
+            return Problem.busy.details()
+        }
+        defer { places.giveBack() }
+        return try await self.served(route, request)
+    }
+
+    private func served(_ route: Route, _ request: EndpointRequest) async throws -> HTTPAnswer {
         do {
             return switch route {
             case .script: BrowserAsset.script.answer(to: request)

@@ -59,6 +59,8 @@ public struct FormIntake: Sendable {
     private let limits: FormBody.Limits
     private let withoutScript: WithoutScript
     private let metrics: FormMetrics
+    /// Whether `S3FILE_WEB_REQUESTS` bounds how many forms are taken at a time; not where somebody else bounds it.
+    package var isBounded = true
 
     /// - Parameters:
     ///   - uploads: The uploads of the app.
@@ -106,8 +108,10 @@ public struct FormIntake: Sendable {
             let taken = try await Traceparent.withReceived(traceparent) {
                 try await self.uploads.spans.withSpan("s3file.form") { span in
                     let subject = try await subject()
+                    // Before it is read, which would be in vain. Its place it takes only then: who sends slowly shall hold none.
+                    if self.isBounded, self.uploads.formPlaces.isFull { throw self.busy() }
                     let read = try await self.read(body, of: request, contentType, subject)
-                    let taken = try await self.take(read, subject: subject)
+                    let taken = try await self.inPlace(read) { try await self.take(read, subject: subject) }
                     span?.attributes["s3file.files"] = taken.uploads.promises.values.reduce(0) { $0 + $1.count }
                     return taken
                 }
@@ -139,6 +143,21 @@ public struct FormIntake: Sendable {
             ]
         )
         return problem.answer(to: request, paths: self.uploads.paths)
+    }
+
+    // MARK: Places
+
+    /// A form that has brought its files through this process had a place among those that do; it is not sent back with them.
+    private func inPlace<R>(_ read: ReadForm, _ take: () async throws -> R) async throws -> R {
+        guard self.isBounded else { return try await take() }
+        guard self.uploads.formPlaces.take(anyway: !read.stored.isEmpty) else { throw self.busy() }
+        defer { self.uploads.formPlaces.giveBack() }
+        return try await take()
+    }
+
+    private func busy() -> UploadError {
+        self.uploads.formPlaces.metrics.refused()
+        return UploadError(.busy, message: "Too many forms are on their way just now. Send the form again in a moment.")
     }
 
     private func take(_ read: ReadForm, subject: String?) async throws -> TakenForm {

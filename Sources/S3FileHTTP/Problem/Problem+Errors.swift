@@ -2,6 +2,14 @@ import HTTPTypes
 package import S3File
 
 extension Problem {
+    /// As many requests are served as may be at a time.
+    package static let busy = Problem(
+        status: .serviceUnavailable,
+        code: "busy",
+        detail: "As many requests are being served as may be. Try again in a moment.",
+        headers: [.retryAfter: "1"]
+    )
+
     package init(_ error: UploadError) {
         self.init(
             status: HTTPResponse.Status(code: error.status),

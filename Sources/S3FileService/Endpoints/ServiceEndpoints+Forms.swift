@@ -40,7 +40,10 @@ extension ServiceEndpoints {
     }
 
     private func intake(_ fields: [UploadField]) -> FormIntake {
-        FormIntake(uploads: self.uploads, fields: fields, mode: .manual, withoutScript: .refused)
+        var intake = FormIntake(uploads: self.uploads, fields: fields, mode: .manual, withoutScript: .refused)
+        // By S3FILE_API_REQUESTS already.
+        intake.isBounded = false
+        return intake
     }
 
     /// `POST v1/forms`: verifies a posted form, and does with its files what `mode` says.

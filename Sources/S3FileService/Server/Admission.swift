@@ -1,3 +1,4 @@
+import S3File
 import Synchronization
 
 /// How many requests are served at a time: whoever comes when all places are taken is told so at once, for a queue would only make everybody
@@ -36,9 +37,11 @@ final class Admission: Sendable {
     }
 
     private let places: Mutex<Places>
+    private let metrics: PlaceMetrics?
 
-    init(limit: Int, keys: Int) {
+    init(limit: Int, keys: Int, metrics: PlaceMetrics? = nil) {
         self.places = Mutex(Places(limit: limit, keys: keys))
+        self.metrics = metrics
     }
 
     /// Serves when there is a place.
@@ -51,8 +54,18 @@ final class Admission: Sendable {
         refuse: (Refusal) -> R,
         serve: () async throws -> R
     ) async rethrows -> R {
-        if let refusal = self.places.withLock({ $0.enter(key) }) { return refuse(refusal) }
-        defer { self.places.withLock { $0.leave(key) } }
+        if let refusal = self.change({ $0.enter(key) }) {
+            self.metrics?.refused()
+            return refuse(refusal)
+        }
+        defer { self.change { $0.leave(key) } }
         return try await serve()
+    }
+
+    private func change<R: Sendable>(_ change: (inout Places) -> R) -> R {
+        self.places.withLock { places in
+            defer { self.metrics?.serves(places.taken) }
+            return change(&places)
+        }
     }
 }

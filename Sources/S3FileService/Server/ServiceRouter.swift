@@ -10,22 +10,23 @@ import S3FileHummingbird
 struct ServiceRouter: Sendable {
     let uploads: Uploads
     let configuration: ServiceConfiguration
-    /// Places of the app's requests, and of those of browsers that ask S3: neither can take the other's.
+    /// Places of the app's requests. Those of browsers have places of their own, which the upload routes keep: neither can take the other's.
     private let app: Admission
-    private let browsers: Admission
 
     init(uploads: Uploads, configuration: ServiceConfiguration) {
         self.uploads = uploads
         self.configuration = configuration
-        self.app = Admission(limit: configuration.maximumRequests, keys: configuration.keys.keys.count)
-        self.browsers = Admission(limit: configuration.maximumRequests, keys: 1)
+        self.app = Admission(
+            limit: configuration.maximumRequests,
+            keys: configuration.keys.keys.count,
+            metrics: PlaceMetrics(.app, limit: configuration.maximumRequests, uploads.metrics)
+        )
     }
 
     func router() -> Router<BasicRequestContext> {
         let router = Router(context: BasicRequestContext.self, options: .autoGenerateHeadEndpoints)
         router.add(middleware: ProblemMiddleware())
-        let browsers = router.group().add(middleware: AdmissionMiddleware(admission: self.browsers))
-        UploadRoutes(uploads: self.uploads).add(to: browsers)
+        UploadRoutes(uploads: self.uploads).add(to: router)
         let endpoints = ServiceEndpoints(uploads: self.uploads, declared: self.configuration.fields)
         for route in ServiceRoute.allCases {
             router.on(RouterPath(route.path), method: route.method) { request, context in
@@ -104,12 +105,11 @@ extension Problem {
     }
 
     static func busy(_ refusal: Admission.Refusal) -> Problem {
-        Problem(
-            status: refusal == .full ? .serviceUnavailable : .tooManyRequests,
-            code: refusal == .full ? "busy" : "too_many_requests",
-            detail: refusal == .full
-                ? "As many requests are being served as may be. Try again in a moment."
-                : "As many requests of this API key are being served as one key may have. Try again in a moment.",
+        guard refusal == .share else { return .busy }
+        return Problem(
+            status: .tooManyRequests,
+            code: "too_many_requests",
+            detail: "As many requests of this API key are being served as one key may have. Try again in a moment.",
             headers: [.retryAfter: "1"]
         )
     }
