@@ -37,7 +37,13 @@ final class Nemesis: Sendable {
             for strike in strikes {
                 group.addTask {
                     try await Task.sleep(until: start + .milliseconds(strike.start), clock: .continuous)
-                    try await self.strike(strike)
+                    do {
+                        try await self.strike(strike)
+                    } catch let error where !(error is CancellationError) {
+                        // The others come all the same, and the verdict.
+                        say("could not \(strike.kind.rawValue): \(error)")
+                        self.count("\(strike.kind.rawValue) that failed")
+                    }
                 }
             }
             try await group.waitForAll()
@@ -189,7 +195,19 @@ final class Nemesis: Sendable {
 
     private enum Method: String { case GET, PUT }
 
+    /// A store that has just ended by itself, as on a full disk, is back in a moment.
     private func faults(_ method: Method, _ rules: String?) async throws -> String {
+        let deadline = ContinuousClock.now + .seconds(60)
+        while true {
+            do {
+                return try await self.askFaults(method, rules)
+            } catch let error where !(error is ProgramError) && !Task.isCancelled && ContinuousClock.now < deadline {
+                try await Task.sleep(for: .milliseconds(100))
+            }
+        }
+    }
+
+    private func askFaults(_ method: Method, _ rules: String?) async throws -> String {
         var request = HTTPClientRequest(url: self.world.store.endpoint + "/_faults")
         request.method = .RAW(value: method.rawValue)
         if let rules { request.body = .bytes(ByteBuffer(string: rules)) }

@@ -14,6 +14,8 @@ protocol Store: Sendable {
     /// SIGKILL; it starts again on what it has. Returns when it answers.
     func crash(_ number: Int) async throws
     func journal() throws -> [StoreJournal.Entry]
+    /// What it has said.
+    func log() throws -> String
 }
 
 /// `S3DevServer`, as a process of its own.
@@ -61,6 +63,8 @@ struct DevelopmentStore: Store {
         self.process.send(SIGKILL)
         try await self.answers(life: lives + 1)
     }
+
+    func log() -> String { self.process.output.joined(separator: "\n") }
 
     func journal() throws -> [StoreJournal.Entry] {
         let files = try FileManager.default.contentsOfDirectory(atPath: self.journals).sorted()
@@ -127,6 +131,8 @@ struct CephStore: Store {
         }
         _ = try await Self.program("bin/rgw", ["again", "-d", self.folder])
     }
+
+    func log() throws -> String { try String(contentsOfFile: self.folder + "/client.rgw.log", encoding: .utf8) }
 
     func journal() throws -> [StoreJournal.Entry] {
         try CephJournal.entries(of: Data(contentsOf: URL(fileURLWithPath: self.folder + "/operations.jsonl")))

@@ -212,6 +212,7 @@ struct World: Sendable {
         let encoder = JSONEncoder()
         let journal = try self.store.journal().map { String(decoding: try encoder.encode($0), as: UTF8.self) }
         try Data(journal.joined(separator: "\n").utf8).write(to: URL(fileURLWithPath: "\(path)/journal.jsonl"))
+        try Data(self.store.log().utf8).write(to: URL(fileURLWithPath: "\(path)/store.log"))
         try Data(self.replicas.log().utf8).write(to: URL(fileURLWithPath: "\(path)/postgres.log"))
     }
 }
