@@ -1,4 +1,5 @@
 import Foundation
+import S3DevServer
 import Testing
 
 @testable import Proof
