@@ -70,8 +70,10 @@ package struct SoakSeries: Sendable, Hashable, Codable {
         /// Bytes that a process has in memory. It may end up 5 % above where it began, or 4 MiB where that is more: an allocator keeps what one
         /// busy moment needed. Of a process of 60 MiB a leak of 10 MiB an hour is found within an hour.
         case memory
-        /// Descriptors and threads: three more. Pools breathe by that much between one moment and another.
+        /// Descriptors: three more. Pools breathe by that much between one moment and another.
         case count
+        /// Twenty more: the pool that cancels statements has sixteen, which start when the first one is cancelled, and stay.
+        case threads
         /// Of Postgres: three more or fewer. Lost ones are no good news.
         case connections
         /// Told, and not judged.
@@ -81,6 +83,7 @@ package struct SoakSeries: Sendable, Hashable, Codable {
             switch self {
             case .memory: max(start * 0.05, 4_194_304)
             case .count, .connections: 3
+            case .threads: 20
             case .other: .greatestFiniteMagnitude
             }
         }

@@ -62,6 +62,11 @@ import Testing
         #expect(!flatness.isFlat, "\(flatness)")
     }
 
+    @Test func `a pool of threads that starts late is flat, and a thread every two minutes is not`() {
+        #expect(self.hour(.threads) { second, _ in second > 1_900 ? 28 : 12 }.isFlat)
+        #expect(!self.hour(.threads) { second, _ in 12 + (second / 120).rounded(.down) }.isFlat)
+    }
+
     @Test func `connections that breathe are flat, and those that get fewer are not`() {
         #expect(self.hour(.connections) { _, noise in (20 + 2 * noise).rounded() }.isFlat)
         #expect(!self.hour(.connections) { second, _ in 20 - (second / 600).rounded(.down) }.isFlat)

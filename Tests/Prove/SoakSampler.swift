@@ -52,7 +52,7 @@ final class SoakSampler: Sendable {
         let found = process.flatMap(self.process)
         self.note("\(slot.name): memory", .memory, found?.memory, second)
         self.note("\(slot.name): descriptors", .count, found?.descriptors, second)
-        self.note("\(slot.name): threads", .count, found?.threads, second)
+        self.note("\(slot.name): threads", .threads, found?.threads, second)
     }
 
     private func note(_ name: String, _ measure: SoakSeries.Measure, _ value: Double?, _ second: Double) {
