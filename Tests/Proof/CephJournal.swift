@@ -32,7 +32,7 @@ package enum CephJournal {
         let decoder = JSONDecoder()
         let lines = log.split(separator: UInt8(ascii: "\n")).compactMap { try? decoder.decode(Line.self, from: $0) }
         var (entries, there): ([StoreJournal.Entry], Set<String>) = ([], [])
-        for line in try lines.map({ (line: $0, at: try Self.microseconds($0.time)) }).sorted(by: { $0.at < $1.at }) {
+        for (line, at) in try lines.map({ ($0, try Self.microseconds($0.time)) }).sorted(by: { $0.1 < $1.1 }) {
             func note(_ change: StoreJournal.Entry.Change, _ key: String, at: Int64) {
                 let isThere = there.contains(key)
                 guard change == .put || isThere else { return }
@@ -41,7 +41,7 @@ package enum CephJournal {
                         number: entries.count + 1,
                         at: at,
                         change: change,
-                        bucket: line.line.bucket,
+                        bucket: line.bucket,
                         key: key,
                         etag: "",
                         replaced: change == .put && isThere ? "another" : nil
@@ -49,15 +49,15 @@ package enum CephJournal {
                 )
                 if change == .put { there.insert(key) } else { there.remove(key) }
             }
-            guard line.line.http_status.hasPrefix("2") else { continue }
-            switch line.line.operation {
+            guard line.http_status.hasPrefix("2") else { continue }
+            switch line.operation {
             // A part is none yet.
-            case "put_obj" where line.line.uri.contains("uploadId="): continue
-            case "put_obj", "post_obj", "copy_obj", "complete_multipart": note(.put, line.line.object, at: line.at)
-            case "delete_obj": note(.delete, line.line.object, at: line.at + Self.tick)
+            case "put_obj" where line.uri.contains("uploadId="): continue
+            case "put_obj", "post_obj", "copy_obj", "complete_multipart": note(.put, line.object, at: at)
+            case "delete_obj": note(.delete, line.object, at: at + Self.tick)
             case "multi_object_delete":
-                for object in line.line.op_data?.objects ?? [] where !object.error {
-                    note(.delete, object.key, at: line.at + Self.tick)
+                for object in line.op_data?.objects ?? [] where !object.error {
+                    note(.delete, object.key, at: at + Self.tick)
                 }
             default: continue
             }

@@ -7,15 +7,19 @@ struct Clock: Sendable {
     /// Where it reads how wrong it is.
     private let file: String
     private let library: String
+    /// Seconds by which it is wrong all along.
+    private let skew: Int
 
     /// - Returns: nil where faketime is not installed.
-    init?(file: String) throws {
+    init?(file: String, skew: Int) throws {
         let root = "/usr/lib"
         let library = try FileManager.default.contentsOfDirectory(atPath: root)
             .map { "\(root)/\($0)/faketime/libfaketime.so.1" }.first { FileManager.default.fileExists(atPath: $0) }
         guard let library else { return nil }
         self.file = file
         self.library = library
+        self.skew = skew
+        try self.jump(by: 0)
     }
 
     /// The words before a command that give it this clock. By env, which becomes what it starts: a signal reaches it. The library makes itself at
@@ -28,8 +32,9 @@ struct Clock: Sendable {
         ]
     }
 
-    /// Within a second.
-    func set(ahead seconds: Int) throws {
+    /// Away from where it is all along, within a second; 0 is back.
+    func jump(by jump: Int) throws {
+        let seconds = self.skew + jump
         try Data("\(seconds < 0 ? "" : "+")\(seconds)s\n".utf8).write(to: URL(fileURLWithPath: self.file), options: .atomic)
     }
 

@@ -67,10 +67,9 @@ final class Nemesis: Sendable {
             try await Task.sleep(for: duration)
         case .jumpClock:
             guard let clock = worker.clock else { return }
-            let number = strike.target % self.world.workers.count + 1
-            try clock.set(ahead: self.world.settings.skew(ofWorker: number) + strike.jump)
+            try clock.jump(by: strike.jump)
             self.count(strike.kind.rawValue)
-            defer { try? clock.set(ahead: self.world.settings.skew(ofWorker: number)) }
+            defer { try? clock.jump(by: 0) }
             try await Task.sleep(for: duration)
         case .crashPostgres:
             try await self.toPostgres(strike.kind) { try await self.world.replicas.crash(duration) }

@@ -19,9 +19,6 @@ struct World: Sendable {
         /// Without, nothing stands between processes, and what is put into the store is as old as it is.
         var hasFaults = true
 
-        /// Every other clock is wrong the other way.
-        func skew(ofWorker number: Int) -> Int { number.isMultiple(of: 2) ? -self.skew : self.skew }
-
         var s3file: String { self.program ?? "\(Program.folder)/s3file" }
     }
 
@@ -135,8 +132,13 @@ struct World: Sendable {
             )
             let workers = try (1...settings.workers).map { number in
                 let proxy = proxies[number]
-                let clock = settings.hasFaults ? try Clock(file: folder.appending(path: "clock-\(number)").path) : nil
-                try clock?.set(ahead: settings.skew(ofWorker: number))
+                let clock =
+                    settings.hasFaults
+                    ? try Clock(
+                        file: folder.appending(path: "clock-\(number)").path,
+                        // Every other one is wrong the other way.
+                        skew: number.isMultiple(of: 2) ? -settings.skew : settings.skew
+                    ) : nil
                 guard clock != nil || settings.skew == 0 else {
                     throw ProgramError(description: "Install the package faketime, or leave out --skew")
                 }
