@@ -1,7 +1,7 @@
-package import Foundation
+import Foundation
 
 /// What a run has to say for itself.
-package struct ProofReport: Sendable, Codable {
+package struct ProofReport: Report, Sendable, Codable {
     package struct Check: Sendable, Codable {
         package var invariant: String
         package var checked: Int
@@ -61,27 +61,17 @@ package struct ProofReport: Sendable, Codable {
         names.reduce(into: [:]) { $0[$1, default: 0] += 1 }
     }
 
-    /// For programs.
-    package func json() throws -> Data {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        return try encoder.encode(self)
-    }
-
     /// For people. At most `most` violations are told at length.
     package func text(most: Int = 5) -> String {
-        func list(_ counts: [String: Int]) -> String {
-            counts.isEmpty ? "none" : counts.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
-        }
         var lines = [
             "seed        \(self.seed)",
             "time        \(Int(self.seconds)) s; quiet \(Int(self.secondsUntilQuiet)) s after the last fault",
-            "histories   \(self.uploads): \(list(self.histories))",
-            "record      \(list(self.statuses)); \(self.attempts) attempts, at most \(self.mostAttempts) of one upload",
-            "kills       \(list(self.kills))",
-            "fired       \(list(self.fired))",
+            "histories   \(self.uploads): \(Self.list(self.histories))",
+            "record      \(Self.list(self.statuses)); \(self.attempts) attempts, at most \(self.mostAttempts) of one upload",
+            "kills       \(Self.list(self.kills))",
+            "fired       \(Self.list(self.fired))",
         ]
-        if !self.remarks.isEmpty { lines.append("remarks     \(list(self.remarks.mapValues(\.count)))") }
+        if !self.remarks.isEmpty { lines.append("remarks     \(Self.list(self.remarks.mapValues(\.count)))") }
         lines.append("")
         for check in self.checks {
             let mark = check.violations > 0 ? "VIOLATED" : check.checked > 0 ? "holds" : "NOT ASKED"

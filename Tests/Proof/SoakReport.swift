@@ -1,7 +1,5 @@
-package import Foundation
-
 /// What a soak has to say for itself, and what is wrong with it.
-package struct SoakReport: Sendable, Codable {
+package struct SoakReport: Report, Sendable, Codable {
     /// What its clients did, and what is on record of it in the end.
     package struct Load: Sendable, Codable, Hashable {
         /// Uploads that were answered to be enqueued.
@@ -120,28 +118,18 @@ package struct SoakReport: Sendable, Codable {
 
     // MARK: Telling
 
-    /// For programs.
-    package func json() throws -> Data {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        return try encoder.encode(self)
-    }
-
     /// For people.
     package func text() -> String {
-        func list(_ counts: [String: Int]) -> String {
-            counts.isEmpty ? "none" : counts.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
-        }
         var lines = [
             "soak        \(Int(self.seconds)) s, \(self.workers) workers, \(self.clients) clients",
             "stored      \(self.load.stored) of \(self.load.enqueued) enqueued, \(Self.rounded(self.storedPerSecond)) a second; "
                 + "quiet after \(Int(self.load.secondsUntilQuiet)) s; \(self.load.repeated) requests sent again",
-            "record      \(list(self.load.statuses))\(self.waiting)",
+            "record      \(Self.list(self.load.statuses))\(self.waiting)",
         ]
         if let flood {
             let stored = flood.storedMeanwhile.map(String.init).joined(separator: ", ")
             lines.append("flood       \(flood.times) times; stored meanwhile: \(stored)")
-            lines += flood.answers.sorted { $0.key < $1.key }.map { "            \($0.key): \(list($0.value))" }
+            lines += flood.answers.sorted { $0.key < $1.key }.map { "            \($0.key): \(Self.list($0.value))" }
         }
         lines += ["", Self.row(["", "start", "end", "most", "an hour", ""])]
         for judged in self.series {

@@ -105,14 +105,7 @@ struct RunCommand: AsyncParsableCommand {
         )
         let report = try await Interruption.cancelling {
             try await World.with(settings) { world in
-                let result: Result<ProofReport, any Error>
-                do {
-                    result = .success(try await Run(world: world, plan: plan, patience: .seconds(self.patience)).run())
-                } catch {
-                    result = .failure(error)
-                }
-                try world.keep()
-                return try result.get()
+                try await Run(world: world, plan: plan, patience: .seconds(self.patience)).run()
             }
         }
         say(report.text())

@@ -62,14 +62,14 @@ final class Respawned: Sendable {
         }
     }
 
-    /// Runs it beside `body`.
-    func whileRunning<R: Sendable>(_ body: () async throws -> R) async throws -> R {
+    /// Runs them beside `body`.
+    static func whileRunning<R: Sendable>(_ processes: [Respawned], _ body: () async throws -> R) async throws -> R {
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await self.run() }
+            for process in processes { group.addTask { try await process.run() } }
             let result: Result<R, any Error>
             do { result = .success(try await body()) } catch { result = .failure(error) }
             group.cancelAll()
-            self.send(SIGCONT)
+            for process in processes { process.send(SIGCONT) }
             try await group.waitForAll()
             return try result.get()
         }

@@ -23,7 +23,10 @@ struct Soak: Sendable {
         }
         // The store has one rule at most: how long a copy takes.
         try await Nemesis(self.world).setRules()
-        return try await Self.withHTTPClient(connections: 2 * self.plan.clients) { http in
+        var connections = HTTPClient.Configuration()
+        connections.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 2 * self.plan.clients
+        connections.httpVersion = .http1Only
+        return try await HTTPClient.withHTTPClient(configuration: connections) { http in
             let load = SoakLoad(api: WebAPI(http: http, address: self.world.webAddress))
             let sampler = SoakSampler(world: self.world)
             let flood = SoakFlood(world: self.world, plan: self.plan, load: load)
@@ -71,17 +74,5 @@ struct Soak: Sendable {
             load: told,
             flood: self.plan.hasFlood ? flood.told : nil
         )
-    }
-
-    static func withHTTPClient<R: Sendable>(connections: Int, _ body: (HTTPClient) async throws -> R) async throws -> R {
-        var configuration = HTTPClient.Configuration()
-        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = connections
-        configuration.httpVersion = .http1Only
-        let http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
-        let result: Result<R, any Error>
-        do { result = .success(try await body(http)) } catch { result = .failure(error) }
-        // Also when the run was interrupted.
-        try await Task { try await http.shutdown() }.value
-        return try result.get()
     }
 }

@@ -76,21 +76,13 @@ struct SoakCommand: AsyncParsableCommand {
         say("soak        \(self.minutes) minutes, \(self.workers) workers, \(self.clients) clients, \(plan.floods.count) floods")
         let report = try await Interruption.cancelling {
             try await World.with(settings) { world in
-                let result: Result<SoakReport, any Error>
-                do {
-                    let soak = Soak(
-                        world: world,
-                        plan: plan,
-                        backlog: self.backlog,
-                        interval: .seconds(self.every),
-                        patience: .seconds(self.patience)
-                    )
-                    result = .success(try await soak.run())
-                } catch {
-                    result = .failure(error)
-                }
-                try world.keep()
-                return try result.get()
+                try await Soak(
+                    world: world,
+                    plan: plan,
+                    backlog: self.backlog,
+                    interval: .seconds(self.every),
+                    patience: .seconds(self.patience)
+                ).run()
             }
         }
         say(report.text())

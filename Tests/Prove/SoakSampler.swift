@@ -37,7 +37,7 @@ final class SoakSampler: Sendable {
         for slot in [self.world.web] + self.world.workers {
             self.note(slot, second)
         }
-        // The harness itself, and the store: not what is tested.
+        // The harness itself is not what is tested.
         let own = self.process(ProcessInfo.processInfo.processIdentifier)
         self.note("prove: MiB of memory", .other, own.map { $0.memory / 1_048_576 }, second)
         try await self.sampleRecord(second)

@@ -46,7 +46,7 @@ struct DevelopmentStore: Store {
                 + (isYoung ? ["--young"] : [])
         )
         let store = Self(endpoint: "http://127.0.0.1:\(port)", process: process, journals: journals)
-        return try await process.whileRunning {
+        return try await Respawned.whileRunning([process]) {
             try await store.answers(life: 1)
             return try await body(store)
         }

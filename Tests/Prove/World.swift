@@ -87,20 +87,22 @@ struct World: Sendable {
             if !store.isDevelopment { try await s3.createBucket(StoreCommand.bucket) }
             return try await postgres.whileRunning {
                 try await Self.withSlots(settings, replicas.primary.url, store, folder) { web, webAddress, workers in
-                    try await body(
-                        World(
-                            settings: settings,
-                            replicas: replicas,
-                            store: store,
-                            folder: folder,
-                            postgres: postgres,
-                            s3: s3,
-                            http: http,
-                            web: web,
-                            webAddress: webAddress,
-                            workers: workers
-                        )
+                    let world = World(
+                        settings: settings,
+                        replicas: replicas,
+                        store: store,
+                        folder: folder,
+                        postgres: postgres,
+                        s3: s3,
+                        http: http,
+                        web: web,
+                        webAddress: webAddress,
+                        workers: workers
                     )
+                    let result: Result<R, any Error>
+                    do { result = .success(try await body(world)) } catch { result = .failure(error) }
+                    try world.keep()
+                    return try result.get()
                 }
             }
         }
@@ -153,13 +155,10 @@ struct World: Sendable {
                     clock: clock
                 )
             }
-            return try await Self.running([web] + workers) { try await body(web, "http://127.0.0.1:\(port)", workers) }
+            return try await Respawned.whileRunning(([web] + workers).map(\.process)) {
+                try await body(web, "http://127.0.0.1:\(port)", workers)
+            }
         }
-    }
-
-    private static func running<R: Sendable>(_ slots: [Slot], _ body: () async throws -> R) async throws -> R {
-        guard let slot = slots.first else { return try await body() }
-        return try await slot.process.whileRunning { try await Self.running(Array(slots.dropFirst()), body) }
     }
 
     private static func withProxies<R: Sendable>(
@@ -201,7 +200,7 @@ struct World: Sendable {
     }
 
     /// Whatever the processes have said, and what the store has done.
-    func keep() throws {
+    private func keep() throws {
         guard let path = self.settings.keep else { return }
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         for slot in [self.web] + self.workers {

@@ -16,7 +16,6 @@ package final class Flood: Sendable {
 
         package func count(_ what: String, _ status: Int) -> Int { self.answers[what]?[status] ?? 0 }
         package var shed: Int { self.answers.values.reduce(0) { $0 + ($1[429] ?? 0) + ($1[503] ?? 0) } }
-        package var total: Int { self.answers.values.reduce(0) { $0 + $1.values.reduce(0, +) } }
         package var statuses: Set<Int?> { self.answers.values.reduce(into: []) { $0.formUnion($1.keys) } }
     }
 
@@ -47,12 +46,10 @@ package final class Flood: Sendable {
         var configuration = HTTPClient.Configuration()
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = clients
         configuration.httpVersion = .http1Only
-        let http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
-        let flood = Flood(http: http, patience: patience)
-        let result: Result<R, any Error>
-        do {
-            result = .success(
-                try await withThrowingTaskGroup(of: Void.self) { group in
+        return try await HTTPClient.withHTTPClient(configuration: configuration) { http in
+            let flood = Flood(http: http, patience: patience)
+            do {
+                return try await withThrowingTaskGroup(of: Void.self) { group in
                     for number in 0..<clients { group.addTask { try await client(number, flood) } }
                     // Each ends with an answer.
                     defer { flood.state.withLockedValue { $0.isOver = true } }
@@ -61,14 +58,11 @@ package final class Flood: Sendable {
                     try await group.waitForAll()
                     return result
                 }
-            )
-        } catch {
-            print("flood: \(flood.counts)")
-            result = .failure(error)
+            } catch {
+                print("flood: \(flood.counts)")
+                throw error
+            }
         }
-        // Also after a test was cancelled.
-        try await Task { try await http.shutdown() }.value
-        return try result.get()
     }
 
     /// Sends one request and counts its answer under `what`.
