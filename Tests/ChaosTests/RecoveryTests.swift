@@ -46,7 +46,9 @@ import Testing
             print("chaos: the jobs of a killed worker were done by another after \(recovery)")
             #expect(recovery < .seconds(40))
             let attempts = try await site.number("select max(attempt)::float8 from s3file.upload")
-            #expect(attempts == 2)
+            // At least the killed worker's and another's. A copy of the one that was killed goes on in the store; who meets it there is told 409
+            // and tries again.
+            #expect(attempts >= 2)
         }
     }
 

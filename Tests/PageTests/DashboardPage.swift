@@ -55,6 +55,14 @@ struct DashboardPage: Sendable {
         )
     }
 
+    /// Waits for a page with this notice. A click returns when the browser has begun to leave the page, and what is found until it has left is
+    /// of the page before.
+    func untilNotice(_ words: String) async throws {
+        try await eventually("the notice is: \(words)") {
+            try await self.browser.run("return document.querySelector('.dash-notice')?.innerText ?? null") == words
+        }
+    }
+
     var state: String {
         get async throws { try await self.browser.element(".dash-state").text }
     }

@@ -46,8 +46,7 @@ extension PageTests {
                 #expect(try await dashboard.browser.elements("tbody tr").count == 2)
                 try await dashboard.open()
                 try await dashboard.browser.element("tr[data-key=source_missing] button").click()
-                let notice = try await dashboard.browser.element(".dash-notice").text
-                #expect(notice == "2 uploads that had failed with source_missing are queued again.")
+                try await dashboard.untilNotice("2 uploads that had failed with source_missing are queued again.")
                 #expect(try await dashboard.browser.url.contains("/admin/?done=retriedAll"))
                 try await eventually("they fail again, for their bytes are gone", within: .seconds(60)) {
                     try await dashboard.row("source_missing", of: "failures")?.contains("2") == true
@@ -85,14 +84,14 @@ extension PageTests {
         func pause() async throws {
             try await DashboardPage.shared { dashboard, folder in
                 try await dashboard.browser.element("tr[data-key=default] button").click()
-                #expect(try await dashboard.browser.element(".dash-notice").text.contains("Queue default is paused."))
+                try await dashboard.untilNotice("Queue default is paused. What is moving comes to its end.")
                 try await dashboard.send(["waits.txt"], folder)
                 try await dashboard.open()
                 try await eventually("it waits") {
                     try await dashboard.state.contains("Queue default is paused, and 1 upload waits in it.")
                 }
                 try await dashboard.browser.element("tr[data-key=default] button").click()
-                #expect(try await dashboard.browser.element(".dash-notice").text == "Queue default goes on.")
+                try await dashboard.untilNotice("Queue default goes on.")
                 try await eventually("nothing waits any more", within: .seconds(30)) {
                     let isOpen = try await dashboard.row("default", of: "queues")?.contains("Open") == true
                     let state = try await dashboard.state
@@ -113,9 +112,9 @@ extension PageTests {
                     #expect(text.contains(words), "\(words)")
                 }
                 try await dashboard.browser.element("tr[data-key=default] button").click()
-                #expect(try await dashboard.browser.element(".dash-notice").text.contains("is paused"))
+                try await dashboard.untilNotice("Queue default is paused. What is moving comes to its end.")
                 try await dashboard.browser.element("tr[data-key=default] button").click()
-                #expect(try await dashboard.browser.element(".dash-notice").text.contains("goes on"))
+                try await dashboard.untilNotice("Queue default goes on.")
                 try await dashboard.browser.element(".dash-seen a").click()
                 #expect(try await dashboard.browser.elements(".dash-notice").isEmpty)
                 try await dashboard.open("uploads")
@@ -171,9 +170,9 @@ extension PageTests {
                 }
                 #expect(stops.first == "Refresh" && stops.contains("default") && stops.last == "Pause default", "\(stops)")
                 try await dashboard.browser.press(Self.enter)
-                #expect(try await dashboard.browser.element(".dash-notice").text.contains("is paused"))
+                try await dashboard.untilNotice("Queue default is paused. What is moving comes to its end.")
                 try await dashboard.browser.element("tr[data-key=default] button").click()
-                #expect(try await dashboard.browser.element(".dash-notice").text.contains("goes on"))
+                try await dashboard.untilNotice("Queue default goes on.")
             }
         }
 

@@ -171,13 +171,23 @@ import Testing
         }
     }
 
-    @Test func `silence is broken by beats, and a stream ends after its time, to be opened anew`() async throws {
-        try await self.withServer(pace: .init(heartbeat: .milliseconds(300), life: .seconds(3))) { site, port, client in
+    @Test func `silence is broken by beats, the first of them after how things stand`() async throws {
+        try await self.withServer(pace: .init(heartbeat: .milliseconds(300))) { site, port, client in
+            let uploads = try await site.enqueue()
+            var reader = try await client.events(port, site.eventsPath(uploads))
+            var events: [ServerEvent] = []
+            // However late they come on a busy machine.
+            while events.count(where: { $0.name == "beat" }) < 4, let event = try await reader.next() { events.append(event) }
+            #expect(events.count { $0.name == "beat" && $0.data == "1" } == 4)
+            #expect(events.first { $0.name == "beat" } == events.drop { $0.name != "status" }.dropFirst().first)
+        }
+    }
+
+    @Test func `a stream ends after its time, to be opened anew`() async throws {
+        try await self.withServer(pace: .init(life: .seconds(1))) { site, port, client in
             let uploads = try await site.enqueue()
             var reader = try await client.events(port, site.eventsPath(uploads))
             let events = try await reader.rest()
-            #expect(events.count { $0.name == "beat" && $0.data == "1" } >= 3)
-            #expect(events.first { $0.name == "beat" } == events.drop { $0.name != "status" }.dropFirst().first)
             #expect((500...4_000).contains(events.last?.retry ?? 0))
             #expect(reader.response.headers.first(name: "Connection") == "close")
             let again = try await client.events(port, site.eventsPath(uploads), lastEventID: events.last { $0.id != nil }?.id)
