@@ -193,7 +193,7 @@ let package = Package(
                 "0009_operators.sql", "0009_operators.down.sql",
                 "0010_dashboard.sql", "0010_dashboard.down.sql",
                 "0011_errors.sql", "0011_errors.down.sql",
-                "0012_backoff.sql", "0012_backoff.down.sql",
+                "0012_backoff.sql", "0012_backoff.down.sql", "0013_passing.sql", "0013_passing.down.sql",
                 "schema_migration.sql",
             ].map { .embedInCode($0) },
             swiftSettings: swiftSettings

@@ -8,6 +8,11 @@ package protocol StoreWork: Sendable {
     /// Finds out what moves are better off knowing of the store, and keeps that current, until it is cancelled. Moves run meanwhile.
     func keepInformed() async
 
+    /// Whether a move asks something before it copies, which ``prepare(_:)`` can do before its turn.
+    func asksFirst(_ attempt: Attempt) async -> Bool
+
+    func prepare(_ attempt: Attempt) async -> Preparation?
+
     /// Copies a job's object to its key, and says how it ended.
     func move(_ attempt: Attempt) async -> Outcome
 
@@ -19,6 +24,8 @@ package protocol StoreWork: Sendable {
 
 extension StoreWork {
     package func keepInformed() async {}
+    package func asksFirst(_ attempt: Attempt) async -> Bool { false }
+    package func prepare(_ attempt: Attempt) async -> Preparation? { nil }
 }
 
 /// The real thing.
@@ -39,21 +46,33 @@ struct S3StoreWork: StoreWork {
         await self.capabilities.keepCurrent(from: self.configuration.tmpBucket, to: self.configuration.bucket)
     }
 
+    /// Not before it is known what the store honours.
+    func asksFirst(_ attempt: Attempt) async -> Bool {
+        guard let known = await self.capabilities.known(from: attempt.job.tmpBucket, to: attempt.job.bucket) else { return false }
+        return self.mover(attempt, known).asksFirst
+    }
+
+    func prepare(_ attempt: Attempt) async -> Preparation? {
+        // What is known ends in time.
+        guard let known = await self.capabilities.known(from: attempt.job.tmpBucket, to: attempt.job.bucket) else { return nil }
+        return await self.mover(attempt, known).prepare()
+    }
+
     func move(_ attempt: Attempt) async -> Outcome {
         let job = attempt.job
         if let known = await self.capabilities.known(from: job.tmpBucket, to: job.bucket) {
-            return await self.move(attempt, known)
+            return await self.mover(attempt, known).move()
         }
         // A new worker's first moves need not wait for what the store honours: looks before and after take the place of its conditions.
         if !job.dependsOnCapabilities(copyLimit: self.options.copyLimit) {
-            let outcome = await self.move(attempt, S3Capabilities())
+            let outcome = await self.mover(attempt, S3Capabilities()).move()
             guard outcome == .unproved else { return outcome }
         }
-        return await self.move(attempt, await self.capabilities.capabilities(from: job.tmpBucket, to: job.bucket))
+        return await self.mover(attempt, await self.capabilities.capabilities(from: job.tmpBucket, to: job.bucket)).move()
     }
 
-    private func move(_ attempt: Attempt, _ capabilities: S3Capabilities) async -> Outcome {
-        await Mover(s3: self.s3, options: self.options, capabilities: capabilities, attempt: attempt).move()
+    private func mover(_ attempt: Attempt, _ capabilities: S3Capabilities) -> Mover {
+        Mover(s3: self.s3, options: self.options, capabilities: capabilities, attempt: attempt)
     }
 
     func deleteTmpObjects(_ objects: [TmpObject], bucket: String) async throws -> (gone: [TmpObject], failure: String?) {

@@ -96,6 +96,41 @@ extension PageTests {
             }
         }
 
+        @Test("of files that are refused at the same time each is said, and what becomes of those of an input without a form")
+        func saidTogether() async throws {
+            try await GalleryPage.shared { page, folder in
+                let large = try ["a.txt", "b.txt"].map { try SampleFile($0, in: folder, text: "too long").url }
+                let small = try SampleFile("c.txt", in: folder, text: "c").url
+                try await page.browser.run("document.querySelector('#documents').dataset.s3fMaxSize = 3")
+                try await page.choose(large, in: "documents")
+                try await eventually("both are said") {
+                    let alert = try await page.spoken().alert
+                    return alert.contains("a.txt: Too large: ") && alert.contains("b.txt: Too large: ")
+                }
+
+                func said(_ role: String) async throws -> String? {
+                    try await page.browser.run(
+                        "return document.querySelector('body > .s3file-spoken[role=\(role)]')?.textContent"
+                    )
+                }
+                try await page.browser.run(
+                    """
+                    const input = document.querySelector('#documents').cloneNode()
+                    input.id = 'alone'
+                    document.querySelector('main').append(input)
+                    """
+                )
+                // A region is there before it has anything to say.
+                try await eventually("there is where to say it") { try await [said("status"), said("alert")] == ["", ""] }
+                try await page.browser.element("#alone").choose(large + [small])
+                try await eventually("what is wrong is said") {
+                    let alert = try await said("alert") ?? ""
+                    return alert.contains("a.txt: Too large: ") && alert.contains("b.txt: Too large: ")
+                }
+                try await eventually("the end is said") { try await said("status") == "2 of 3 files could not be uploaded." }
+            }
+        }
+
         @Test("while a form waits for its files nothing keeps a screen reader from hearing how far they are")
         func notBusy() async throws {
             try await GalleryPage.shared { page, folder in

@@ -89,6 +89,30 @@ extension PageTests {
             }
         }
 
+        @Test("what comes in place of a fresh policy and is none leaves the input the one that it has")
+        func strangePolicy() async throws {
+            try await GalleryPage.shared { page, folder in
+                // As an app may answer with a good status whose session has ended. The policy is taken for one that has run out.
+                try await page.browser.run(
+                    """
+                    document.querySelector('#documents').dataset.s3fExpires = '2020-01-01T00:00:00Z'
+                    const send = window.fetch
+                    window.asked = 0
+                    window.fetch = (url, ...more) => {
+                        if (!String(url).endsWith('/inputs')) return send(url, ...more)
+                        asked++
+                        return Promise.resolve(new Response('{}'))
+                    }
+                    """
+                )
+                try await page.choose([try SampleFile("notes.txt", in: folder, text: "as before").url], in: "documents")
+                _ = try await page.row(in: "uploaded")
+                #expect(try await page.browser.run("return String(asked)") == "1")
+                try await page.submit()
+                #expect(try await page.stored(1).map(\.name) == ["notes.txt"])
+            }
+        }
+
         @Test("a ticket that ended is exchanged for another, and what was uploaded under the old one is uploaded again")
         func endedTicket() async throws {
             try await GalleryPage.shared { page, folder in
@@ -214,6 +238,75 @@ extension PageTests {
             }
         }
 
+        @Test(
+            "a long file does not count as uploaded where a session has ended; the person is told what to do, and then it is uploaded",
+            arguments: zip(
+                ["return 302 /login;", "return 401;", "return 200 '{}';"],
+                [
+                    "This page was open for too long. Reload it and choose the file again.",
+                    "This page was open for too long. Reload it and choose the file again.",
+                    "The connection to the file storage failed. Check your network and try again.",
+                ]
+            )
+        )
+        func endedSession(answer: String, sentence: String) async throws {
+            try await GalleryPage.shared { page, folder in
+                let film = try SampleFile.sparse("film.mp4", in: folder, size: 6_000_000)
+                try await page.behindLogin(["/s3file/multipart": "if ($cookie_ended) { \(answer) }"]) {
+                    try await page.browser.run("document.querySelector('#documents').dataset.s3fMultipartAbove = 1000")
+                    try await page.setSession(ended: "yes")
+                    try await page.choose([film], in: "documents")
+                    let text = try await page.row(in: "error", within: .seconds(30))
+                    #expect(text.contains(sentence), "\(text)")
+                    try await page.setSession(ended: nil)
+                    try await page.browser.element(".s3file-again").click()
+                    _ = try await page.row(in: "uploaded")
+                    let key = try await page.browser.run("return new FormData(document.querySelector('form')).get('documents')")
+                    #expect(key?.hasPrefix("tmp/s3file/") == true, "\(key ?? "")")
+                }
+            }
+        }
+
+        @Test("a session that ends before the parts of a long file are put together costs none of them")
+        func endedSessionBeforeComplete() async throws {
+            try await GalleryPage.shared { page, folder in
+                let film = try SampleFile.sparse("film.mp4", in: folder, size: 6_000_000)
+                let rules = [
+                    "/s3file/multipart/complete": "if ($cookie_ended) { return 302 /login; }",
+                    "/s3file/multipart": "if ($cookie_ended = limited) { return 429; }",
+                ]
+                try await page.behindLogin(rules) {
+                    try await page.browser.run(
+                        """
+                        document.querySelector('#documents').dataset.s3fMultipartAbove = 1000
+                        const { open } = XMLHttpRequest.prototype
+                        window.parts = 0
+                        XMLHttpRequest.prototype.open = function (method, ...more) {
+                            if (method === 'PUT') parts++
+                            return open.call(this, method, ...more)
+                        }
+                        """
+                    )
+                    let kept = "return String(localStorage.length)"
+                    try await page.setSession(ended: "yes")
+                    try await page.choose([film], in: "documents")
+                    let text = try await page.row(in: "error", within: .seconds(30))
+                    #expect(text.contains("This page was open for too long."), "\(text)")
+                    #expect(try await page.browser.run(kept) == "1")
+                    // Nor is it forgotten for what anybody but the app's own server refuses.
+                    try await page.setSession(ended: "limited")
+                    try await page.browser.element(".s3file-again").click()
+                    _ = try await page.row(in: "error", within: .seconds(30))
+                    #expect(try await page.browser.run(kept) == "1")
+                    try await page.setSession(ended: nil)
+                    try await page.browser.element(".s3file-again").click()
+                    _ = try await page.row(in: "uploaded")
+                    #expect(try await page.browser.run("return String(parts)") == "1")
+                    #expect(try await page.browser.run(kept) == "0")
+                }
+            }
+        }
+
         @Test("a long file that is cancelled leaves nothing behind in the storage")
         func cancelledParts() async throws {
             try await GalleryPage.shared { page, folder in
@@ -263,6 +356,32 @@ extension GalleryPage {
             input.dataset.s3fEnds = '\(ticket.expiresAt.ISO8601Format())'
             """
         )
+    }
+
+    /// The page at `path` behind an nginx that has a login, at `/login`, and at an address first follows the rule for it.
+    func behindLogin(
+        _ rules: [String: String],
+        at path: String = "/",
+        _ body: @Sendable () async throws -> Void
+    ) async throws {
+        let port = try self.port
+        let locations = rules.map { address, rule in
+            "location = \(address) { \(rule) proxy_pass http://127.0.0.1:\(port); }"
+        }
+        let server = """
+            proxy_set_header Host $http_host;
+            location = /login { default_type text/html; return 200 '<!doctype html><title>Log in</title>'; }
+            \(locations.joined(separator: "\n"))
+            """
+        try await Nginx.with(toPort: port, server: server) { own in
+            try await self.browser.open("http://127.0.0.1:\(own)\(path)")
+            try await body()
+        }
+    }
+
+    /// What a rule of ``behindLogin(_:at:_:)`` finds as `$cookie_ended`; with `nil` nothing.
+    func setSession(ended: String?) async throws {
+        try await self.browser.run("document.cookie = 'ended=\(ended ?? ""); path=/; max-age=\(ended == nil ? 0 : 600)'")
     }
 
     /// Uploads in parts that are neither completed nor aborted.

@@ -83,6 +83,23 @@ extension PageTests {
             }
         }
 
+        @Test("a status whose module cannot be loaded says so, and shows how its upload stands when the module is there again")
+        func missingStatus() async throws {
+            try await GalleryPage.shared { page, folder in
+                try await page.choose([try SampleFile("notes.txt", in: folder, text: "shown late").url], in: "documents")
+                try await page.submit()
+                _ = try await page.stored(1)
+                try await page.browser.command("Network.clearBrowserCache")
+                try await page.browser.block(["*s3file-status.js*"])
+                try await page.browser.open(page.installation.address + "/uploads")
+                let text = try await page.browser.element("s3file-status[data-state=unknown]", within: .seconds(30)).text
+                #expect(text == "This upload cannot be shown. Reload the page.")
+                try await page.browser.block([])
+                _ = try await page.browser.element("s3file-status[data-state=stored]", within: .seconds(60))
+                #expect(try await page.stored(1).map(\.name) == ["notes.txt"])
+            }
+        }
+
         @Test("an upload that is cancelled while its module is on the way does not begin")
         func cancelledBeforeModule() async throws {
             try await GalleryPage.shared { page, folder in

@@ -222,6 +222,40 @@ extension PageTests {
             }
         }
 
+        @Test("where a session has ended no upload looks as if it still waited: the page says to reload it")
+        func endedSession() async throws {
+            try await GalleryPage.shared { page, folder in
+                try await Self.sendUnmoved(["a.txt"], page, folder)
+                try await page.setSession(ended: "yes")
+                let rule = "if ($cookie_ended) { return 302 /login; }"
+                try await page.behindLogin(["/s3file/uploads": rule, "/s3file/events": rule], at: "/uploads") {
+                    let text = try await page.browser.element("s3file-status[data-state=unknown]").text
+                    #expect(text == "This upload cannot be shown. Reload the page.")
+                }
+                try await page.setFaults("")
+            }
+        }
+
+        @Test("what something else answers in the server's place is no news of an upload, and the page goes on asking")
+        func strangeAnswer() async throws {
+            try await GalleryPage.shared { page, folder in
+                try await Self.sendUnmoved(["a.txt"], page, folder)
+                try await page.setSession(ended: "yes")
+                let rule = "if ($cookie_ended) { return 200 '{}'; }"
+                try await page.behindLogin(["/s3file/uploads": rule, "/s3file/events": rule], at: "/uploads") {
+                    try await eventually("it has asked") {
+                        try await page.browser.run(
+                            "return String(performance.getEntriesByType('resource').some(({ name }) => name.includes('/s3file/uploads?')))"
+                        ) == "true"
+                    }
+                    try await page.setSession(ended: nil)
+                    // The server drew the element without them.
+                    _ = try await page.browser.element("s3file-status[data-state] .s3file-steps", within: .seconds(30))
+                }
+                try await page.setFaults("")
+            }
+        }
+
         // MARK: Stand-ins
 
         /// Sends files by the form while no worker can move them, and stays at the page that shows them.

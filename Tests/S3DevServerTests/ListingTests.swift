@@ -4,6 +4,26 @@ import Testing
 
 @Suite("Listings", .enabled(if: Boto3.isInstalled))
 struct ListingTests {
+    @Test("The first version's listing goes on behind an object that is named as the prefix is")
+    func folderObject() async throws {
+        try await TestDevServer.run { server in
+            try await Boto3.run(
+                #"""
+                for key in ["a/", "a/1", "a/b/1", "a/c"]: s3.put_object(Bucket=bucket, Key=key, Body=b"x")
+                for maximum in [1, 2, 1000]:
+                    keys, prefixes, marker = [], [], ""
+                    while True:
+                        page = s3.list_objects(Bucket=bucket, Prefix="a/", Delimiter="/", Marker=marker, MaxKeys=maximum)
+                        keys += [o["Key"] for o in page.get("Contents", [])]; prefixes += [p["Prefix"] for p in page.get("CommonPrefixes", [])]
+                        if not page["IsTruncated"]: break
+                        marker = page["NextMarker"]
+                    assert (keys, prefixes) == (["a/", "a/1", "a/c"], ["a/b/"]), (maximum, keys, prefixes)
+                """#,
+                against: server
+            )
+        }
+    }
+
     @Test("Multipart uploads and parts are listed in pages, grouped, from any marker")
     func uploads() async throws {
         try await TestDevServer.run { server in
@@ -26,6 +46,14 @@ struct ListingTests {
                     assert same(pages(MaxUploads=maximum, Prefix="b/"), (made[2:5], []))
                     assert same(pages(MaxUploads=maximum, Prefix="e/", Delimiter="/"), ([], ["e/x/", "e/y/"]))
                 assert [u["Key"] for u in s3.list_multipart_uploads(Bucket=bucket, KeyMarker="b/1")["Uploads"]] == keys[4:]
+                # As somebody does who gives up each page before the next is asked for.
+                many = [s3.create_multipart_upload(Bucket=bucket, Key="many")["UploadId"] for _ in range(5)]; seen, token = [], {}
+                while True:
+                    page = s3.list_multipart_uploads(Bucket=bucket, Prefix="many", MaxUploads=2, **token); seen += [u["UploadId"] for u in page.get("Uploads", [])]
+                    for u in page.get("Uploads", []): s3.abort_multipart_upload(Bucket=bucket, Key="many", UploadId=u["UploadId"])
+                    if not page["IsTruncated"]: break
+                    token = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
+                assert sorted(seen) == sorted(many), (seen, many)
                 first = s3.list_multipart_uploads(Bucket=bucket)["Uploads"][0]; assert first["StorageClass"] == "STANDARD_IA" and first["Initiated"] and first["Owner"]["ID"] and first["Initiator"]["ID"]
                 key, upload = made[0]
                 for n in [3, 1, 10000, 7]: s3.upload_part(Bucket=bucket, Key=key, UploadId=upload, PartNumber=n, Body=b"x" * n)

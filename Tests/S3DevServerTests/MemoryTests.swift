@@ -1,7 +1,12 @@
 import Foundation
+import S3DevServer
 import Subprocess
 import TestEnvironment
 import Testing
+
+#if canImport(Glibc)
+    import Glibc
+#endif
 
 /// The most memory this process ever had, in kilobytes.
 private func peakMemory() -> Int {
@@ -62,5 +67,24 @@ struct MemoryTests {
         let said = String(decoding: result?.standardOutputContent ?? [], as: UTF8.self)
         #expect(said.contains("peak memory grew by"))
         print(said.split(separator: "\n").last { $0.hasPrefix("peak") } ?? "")
+    }
+
+    @Test("An upload of more parts than files may be open is completed")
+    func descriptors() async throws {
+        await #expect(processExitsWith: .success) {
+            try await TestDevServer.run(configure: { $0.minimumPartSize = 1 }) { server in
+                var limit = rlimit(rlim_cur: 200, rlim_max: 200)
+                precondition(setrlimit(__rlimit_resource_t(7), &limit) == 0)  // RLIMIT_NOFILE
+                try await Boto3.run(
+                    #"""
+                    upload = s3.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"]; parts = []
+                    for n in range(1, 301): parts.append({"PartNumber": n, "ETag": s3.upload_part(Bucket=bucket, Key="k", UploadId=upload, PartNumber=n, Body=b"%d," % n)["ETag"]})
+                    s3.complete_multipart_upload(Bucket=bucket, Key="k", UploadId=upload, MultipartUpload={"Parts": parts})
+                    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"".join(b"%d," % n for n in range(1, 301))
+                    """#,
+                    against: server
+                )
+            }
+        }
     }
 }

@@ -47,6 +47,48 @@ struct StoreTests {
         }
     }
 
+    @Test("A kill between an upload's object and the end of its parts brings the upload not back")
+    func killedCompletion() throws {
+        defer { self.removeFolders() }
+        let store = try self.open()
+        let key = try ObjectKey("k")
+        let upload = try store.createUpload(bucket: "bucket", key: key, attributes: ObjectAttributes())
+        let other = try store.createUpload(bucket: "bucket", key: key, attributes: ObjectAttributes())
+        let folder = store.uploadPath("bucket", upload.id)
+        try FileManager.default.copyItem(atPath: folder, toPath: "\(self.directory)-parts")
+        let writer = try store.makeWriter()
+        try writer.write([ByteBuffer(string: "whole")])
+        var write = ObjectWrite(bucket: "bucket", key: key, etag: writer.digests().md5)
+        write.upload = upload
+        _ = try store.commit(writer, write)
+        try FileManager.default.moveItem(atPath: "\(self.directory)-parts", toPath: folder)
+
+        let (killed, leftovers) = try self.afterKill()
+        #expect(try killed.uploads(of: "bucket").map(\.id) == [other.id])
+        #expect(try self.text(killed, "k") == "whole" && leftovers.isEmpty)
+        #expect(!FileManager.default.fileExists(atPath: killed.uploadPath("bucket", upload.id)))
+    }
+
+    @Test("An object of ten thousand parts with the longest checksums can be read; one whose record could not be is refused")
+    func longRecord() throws {
+        defer { self.removeFolders() }
+        let store = try self.open()
+        func put(_ key: String, parts: Int) throws {
+            let writer = try store.makeWriter()
+            var write = ObjectWrite(bucket: "bucket", key: try ObjectKey(key), etag: "e-\(parts)")
+            let checksum = String(repeating: "x", count: 88)
+            write.parts = (1...parts).map {
+                ObjectRecord.Part(number: $0, size: 5 << 30, checksums: ["x-amz-checksum-sha512": checksum])
+            }
+            _ = try store.commit(writer, write)
+        }
+        try put("most", parts: Store.maximumParts)
+        #expect(try self.afterKill().store.object("bucket", ObjectKey("most")).record.parts?.count == Store.maximumParts)
+        #expect(throws: FileError.self) { try put("more", parts: 40_000) }
+        #expect(throws: S3Error.self) { try store.object("bucket", ObjectKey("more")) }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: "\(self.directory)/tmp").isEmpty)
+    }
+
     @Test("A kill at any step of a write leaves the old object whole or the new one, and no leftovers")
     func kill() throws {
         defer { self.removeFolders() }

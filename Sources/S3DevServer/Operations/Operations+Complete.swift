@@ -2,6 +2,14 @@ import Foundation
 import Hummingbird
 import S3
 
+/// A part as it was found: looked at, and closed again, since there may be more of them than files may be open.
+private struct FoundPart: Sendable {
+    var number: Int
+    var size: Int64
+    var etag: String
+    var checksums: [String: String]
+}
+
 /// A part as CompleteMultipartUpload names it.
 private struct RequestedPart: Sendable {
     var number: Int
@@ -19,14 +27,14 @@ extension Operations {
         let payload = try self.payload(request, verified, checksumIsOfObject: true)
         let parts = try Self.requestedParts(try await payload.collect(upTo: Self.maximumDocument))
         let condition = try await self.disk.run { try $0.begin(asked, bucket, key) }
-        let files = try await self.disk.run { [minimum = self.configuration.minimumPartSize] in
+        let found = try await self.disk.run { [minimum = self.configuration.minimumPartSize] in
             try Self.check(parts, of: upload, minimum: minimum, in: $0)
         }
-        let members = zip(parts, files).map { part, file in
+        let members = found.map { part in
             ObjectRecord.Part(
                 number: part.number,
-                size: file.record.size,
-                checksums: file.record.checksums.filter { $0.key == upload.checksum.headerName }
+                size: part.size,
+                checksums: part.checksums.filter { $0.key == upload.checksum.headerName }
             )
         }
         try Self.checkSize(request, members.reduce(0) { $0 + $1.size })
@@ -34,8 +42,10 @@ extension Operations {
 
         let writer = try await self.disk.run { try $0.makeWriter() }
         let stored = try await self.disk.discarding(writer) {
-            for file in files {
-                try await self.append(0..<file.record.size, of: file, to: writer)
+            for part in found {
+                let file = try await self.disk.run { try $0.part(part.number, of: upload) }
+                guard let file, file.record.etag == part.etag, file.record.size == part.size else { throw Self.invalidPart }
+                try await self.append(0..<part.size, of: file, to: writer)
             }
             var write = ObjectWrite(bucket: bucket, key: key, etag: Self.etag(parts, upload.attributes))
             write.attributes = upload.attributes
@@ -92,14 +102,23 @@ extension Operations {
         return parts
     }
 
-    /// Opens the parts, each of which must be the one that the client means, and all but the last big enough.
+    private static var invalidPart: S3Error {
+        S3Error(
+            .invalidPart,
+            status: 400,
+            message: "One or more of the specified parts could not be found. The part may not have been uploaded, or the "
+                + "specified entity tag may not match the part's entity tag."
+        )
+    }
+
+    /// Looks at the parts, each of which must be the one that the client means, and all but the last big enough.
     private static func check(
         _ parts: [RequestedPart],
         of upload: UploadRecord,
         minimum: Int64,
         in store: Store
-    ) throws -> [ObjectFile] {
-        var files: [ObjectFile] = []
+    ) throws -> [FoundPart] {
+        var found: [FoundPart] = []
         for (index, part) in parts.enumerated() {
             if upload.checksumType == .composite, part.checksums.isEmpty {
                 throw S3Error.invalidRequest(
@@ -107,17 +126,12 @@ extension Operations {
                         + "checksum for each part. It was missing for part \(part.number) in the request."
                 )
             }
-            guard let file = try store.part(part.number, of: upload), file.record.etag == part.etag,
-                part.checksums.allSatisfy({ file.record.checksums[$0.key] == $0.value })
+            guard let record = try store.part(part.number, of: upload)?.record, record.etag == part.etag,
+                part.checksums.allSatisfy({ record.checksums[$0.key] == $0.value })
             else {
-                throw S3Error(
-                    .invalidPart,
-                    status: 400,
-                    message: "One or more of the specified parts could not be found. The part may not have been uploaded, or the "
-                        + "specified entity tag may not match the part's entity tag."
-                )
+                throw Self.invalidPart
             }
-            guard index == parts.count - 1 || file.record.size >= minimum else {
+            guard index == parts.count - 1 || record.size >= minimum else {
                 throw Refusal(
                     S3Error(
                         .entityTooSmall,
@@ -125,14 +139,16 @@ extension Operations {
                         message: "Your proposed upload is smaller than the minimum allowed size"
                     ),
                     elements: [
-                        ("ProposedSize", String(file.record.size)), ("MinSizeAllowed", String(minimum)),
+                        ("ProposedSize", String(record.size)), ("MinSizeAllowed", String(minimum)),
                         ("PartNumber", String(part.number)), ("ETag", part.etag),
                     ]
                 )
             }
-            files.append(file)
+            found.append(
+                FoundPart(number: part.number, size: record.size, etag: record.etag, checksums: record.checksums)
+            )
         }
-        return files
+        return found
     }
 
     private static func checkSize(_ request: S3Request, _ size: Int64) throws(S3Error) {

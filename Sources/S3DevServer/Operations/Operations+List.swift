@@ -19,8 +19,9 @@ extension Operations {
         if isSecond, let token = request.parameter("continuation-token") {
             list.after = try Self.position(ofToken: token)
         } else if let start = request.parameter(isSecond ? "start-after" : "marker"), !start.isEmpty {
-            // The first version's marker may be a common prefix that was already listed.
-            let isGroup = !isSecond && !delimiter.isEmpty && start.hasSuffix(delimiter)
+            // The first version's marker may be a common prefix that was already listed. The prefix itself is none of those.
+            let isGroup =
+                !isSecond && !delimiter.isEmpty && start.hasSuffix(delimiter) && start.utf8.count > prefix.utf8.count
             list.after = isGroup ? .prefix(Array(start.utf8)) : .key(Array(start.utf8))
         }
         let listing = try await self.disk.run { [list] in try $0.list(bucket, list) }

@@ -79,7 +79,13 @@ enum Files {
     }
 
     static func synchronize(_ descriptor: Int32) throws(FileError) {
-        guard fsync(descriptor) == 0 else {
+        #if canImport(Darwin)
+            // There fsync leaves the bytes in the drive.
+            let isSynchronized = fcntl(descriptor, F_FULLFSYNC) == 0 || fsync(descriptor) == 0
+        #else
+            let isSynchronized = fsync(descriptor) == 0
+        #endif
+        guard isSynchronized else {
             throw FileError(call: "fsync", errno: errno)
         }
     }
@@ -98,14 +104,14 @@ enum Files {
     }
 
     /// Moves a file into a folder that may have to be made first.
-    static func moveCreatingFolder(_ source: String, to destination: String) throws(FileError) {
+    static func moveCreatingFolder(_ source: String, to destination: String, synchronizes: Bool) throws(FileError) {
         if rename(source, destination) == 0 {
             return
         }
         guard errno == ENOENT, let slash = destination.lastIndex(of: "/") else {
             throw FileError(call: "rename", errno: errno)
         }
-        try self.createDirectory(String(destination[..<slash]))
+        try self.createDirectory(String(destination[..<slash]), synchronizes: synchronizes)
         try self.move(source, to: destination)
     }
 
@@ -117,16 +123,20 @@ enum Files {
     }
 
     /// Creates a folder and those above it; one that is there already is fine.
-    static func createDirectory(_ path: String) throws(FileError) {
-        if mkdir(path, 0o700) == 0 || errno == EEXIST {
-            return
+    ///
+    /// - Parameter synchronizes: makes the name of each that was missing durable.
+    static func createDirectory(_ path: String, synchronizes: Bool = false) throws(FileError) {
+        let parent = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ""
+        var made = mkdir(path, 0o700)
+        if made != 0, errno == ENOENT, !parent.isEmpty {
+            try self.createDirectory(parent, synchronizes: synchronizes)
+            made = mkdir(path, 0o700)
         }
-        guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash != path.startIndex else {
+        guard made == 0 || errno == EEXIST else {
             throw FileError(call: "mkdir", errno: errno)
         }
-        try self.createDirectory(String(path[..<slash]))
-        guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
-            throw FileError(call: "mkdir", errno: errno)
+        if made == 0, synchronizes, !parent.isEmpty {
+            try self.synchronizeDirectory(parent)
         }
     }
 

@@ -20,7 +20,8 @@ final class ObjectFile: Sendable {
 
     private static let magic = Array("s3devob1".utf8)
     private static let tailLength = 16
-    private static let maximumRecordLength = 1 << 20
+    /// Ten thousand parts with a SHA-512 each take 1.6 MB.
+    private static let maximumRecordLength = 4 << 20
 
     /// - Parameter tags: those that were put after the object, in place of the ones in its record.
     init(path: String, tags: [ObjectTag]? = nil, shownVersion: String? = nil) throws {
@@ -65,6 +66,8 @@ final class ObjectFile: Sendable {
     /// What is written behind an object's bytes.
     static func tail(of record: ObjectRecord) throws -> [UInt8] {
         let json = try JSONEncoder().encode(record)
+        // Nobody could read it any more.
+        guard json.count <= self.maximumRecordLength else { throw FileError(call: "write record", errno: EFBIG) }
         var tail = Array(json)
         withUnsafeBytes(of: UInt64(json.count).littleEndian) { tail.append(contentsOf: $0) }
         tail.append(contentsOf: self.magic)

@@ -52,6 +52,8 @@ struct ObjectRecord: Codable, Sendable {
     /// `COMPOSITE` for a checksum of the parts' checksums; nil is `FULL_OBJECT`.
     var checksumType: ChecksumType?
     var parts: [Part]?
+    /// The multipart upload that it was made of.
+    var upload: String?
     /// nil is the `null` version.
     var version: String?
     /// Orders the versions of a key: the highest is the current one.

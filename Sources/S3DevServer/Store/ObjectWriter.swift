@@ -114,7 +114,7 @@ final class ObjectWriter: Sendable {
             guard state.descriptor == nil, !state.isSettled else {
                 throw FileError(call: "rename", errno: EBADF)
             }
-            try Files.moveCreatingFolder(self.path, to: destination)
+            try Files.moveCreatingFolder(self.path, to: destination, synchronizes: self.synchronizes)
             state.isSettled = true
         }
     }

@@ -102,6 +102,7 @@ extension Store {
         )
         record.checksumType = write.checksumType
         record.parts = write.parts
+        record.upload = write.upload?.id
         record.sequence = order
         record.version = versioning == .enabled ? ObjectVersion.makeID(order: order) : nil
         try writer.seal(record)

@@ -13,23 +13,39 @@ extension Store {
         return Array(data)
     }
 
-    func setDocument(_ name: String, of bucket: String, to bytes: [UInt8]?) throws {
-        try self.requireBucket(bucket)
-        let path = "\(self.bucketPath(bucket))/config/\(name)"
-        guard let bytes else {
-            try Files.remove(path)
-            return
-        }
+    /// - Parameter change: what follows from the document, in the same moment.
+    func setDocument(
+        _ name: String,
+        of bucket: String,
+        to bytes: [UInt8]?,
+        _ change: (inout BucketIndex?) -> Void = { _ in }
+    ) throws {
         let temporary = self.temporaryPath()
-        try self.write(bytes, to: temporary)
-        try Files.createDirectory("\(self.bucketPath(bucket))/config")
-        try Files.move(temporary, to: path)
-        try self.synchronizeDirectory("\(self.bucketPath(bucket))/config")
+        if let bytes { try self.write(bytes, to: temporary) }
+        do {
+            // Under the lock, or the bucket might be deleted and its folder come back.
+            try self.state.withLockedValue { state in
+                guard state.buckets[bucket] != nil else {
+                    throw Self.noSuchBucket()
+                }
+                let folder = "\(self.bucketPath(bucket))/config"
+                try Files.createDirectory(folder, synchronizes: self.synchronizes)
+                if bytes == nil {
+                    try Files.remove("\(folder)/\(name)")
+                } else {
+                    try Files.move(temporary, to: "\(folder)/\(name)")
+                }
+                try self.synchronizeDirectory(folder)
+                change(&state.buckets[bucket])
+            }
+        } catch {
+            try? Files.remove(temporary)
+            throw error
+        }
     }
 
     func setCORS(_ rules: [CORS.Rule]?, of bucket: String, document: [UInt8]?) throws {
-        try self.setDocument("cors", of: bucket, to: document)
-        self.state.withLockedValue { $0.buckets[bucket]?.cors = rules }
+        try self.setDocument("cors", of: bucket, to: document) { $0?.cors = rules }
     }
 
     func corsRules(of bucket: String) -> [CORS.Rule]? {
@@ -37,8 +53,7 @@ extension Store {
     }
 
     func setVersioning(_ versioning: BucketIndex.Versioning, of bucket: String) throws {
-        try self.setDocument("versioning", of: bucket, to: Array(versioning.rawValue.utf8))
-        self.state.withLockedValue { $0.buckets[bucket]?.versioning = versioning }
+        try self.setDocument("versioning", of: bucket, to: Array(versioning.rawValue.utf8)) { $0?.versioning = versioning }
     }
 
     func versioning(of bucket: String) throws -> BucketIndex.Versioning {

@@ -18,6 +18,15 @@ struct UploadRecord: Codable, Sendable {
     var checksum: Checksum.Algorithm { self.checksumAlgorithm.flatMap { Checksum.Algorithm(name: $0) } ?? .standard }
 
     var initiatedDate: Date { Date(timeIntervalSince1970: Double(self.initiated) / 1000) }
+
+    /// Opaque to clients. To this server it begins with the time, so that a listing can go on behind an upload that has ended meanwhile.
+    static func makeID(initiated: Int64) -> String {
+        SigV4.hexadecimal(
+            withUnsafeBytes(of: initiated.bigEndian) { Array($0) } + (0..<8).map { _ in UInt8.random(in: .min ... .max) }
+        )
+    }
+
+    static func initiated(ofID id: String) -> Int64? { Int64(id.prefix(16), radix: 16) }
 }
 
 /// A part as it lies on the disk.
@@ -59,12 +68,13 @@ extension Store {
         attributes: ObjectAttributes,
         checksum: (algorithm: Checksum.Algorithm, type: ChecksumType)? = nil
     ) throws -> UploadRecord {
-        let id = SigV4.hexadecimal((0..<16).map { _ in UInt8.random(in: .min ... .max) })
+        let initiated = self.now().milliseconds
+        let id = UploadRecord.makeID(initiated: initiated)
         let record = UploadRecord(
             id: id,
             bucket: bucket,
             key: key.text,
-            initiated: self.now().milliseconds,
+            initiated: initiated,
             attributes: attributes,
             checksumAlgorithm: checksum?.algorithm.name,
             checksumType: checksum?.type
@@ -78,7 +88,7 @@ extension Store {
                 throw Self.noSuchBucket()
             }
             let uploads = "\(self.bucketPath(bucket))/uploads"
-            try Files.createDirectory(uploads)
+            try Files.createDirectory(uploads, synchronizes: self.synchronizes)
             try Files.move(temporary, to: self.uploadPath(bucket, id))
             try self.synchronizeDirectory(uploads)
             state.uploads[id] = record

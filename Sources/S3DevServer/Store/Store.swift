@@ -115,9 +115,9 @@ final class Store: Sendable {
                 continue
             }
             var index = BucketIndex(created: milliseconds)
-            index.load(try self.records(of: bucket))
+            var uploads = try self.loadUploads(of: bucket)
+            index.load(try self.records(of: bucket, ending: &uploads))
             try self.loadSettings(of: bucket, into: &index)
-            let uploads = try self.loadUploads(of: bucket)
             self.state.withLockedValue { state in
                 for key in index.keys {
                     state.noteOrder(index.current(key)?.order ?? 0)
@@ -128,7 +128,11 @@ final class Store: Sendable {
         }
     }
 
-    private func records(of bucket: String) throws -> [(key: ObjectKey, entry: BucketIndex.Entry)] {
+    /// - Parameter uploads: those that an object was made of end here: a kill came between the two.
+    private func records(
+        of bucket: String,
+        ending uploads: inout [String: UploadRecord]
+    ) throws -> [(key: ObjectKey, entry: BucketIndex.Entry)] {
         var records: [(key: ObjectKey, entry: BucketIndex.Entry)] = []
         let objects = "\(self.bucketPath(bucket))/objects"
         for folder in try Files.names(in: objects) {
@@ -141,6 +145,9 @@ final class Store: Sendable {
                 else {
                     self.logger.warning("Left a file alone that is no object", metadata: ["path": "\(path)"])
                     continue
+                }
+                if let upload = record.upload.flatMap({ uploads.removeValue(forKey: $0) }) {
+                    try self.removeFolder(of: upload)
                 }
                 var entry = BucketIndex.Entry(record)
                 if tagged.contains("\(name).tags") {
@@ -190,6 +197,7 @@ final class Store: Sendable {
         let temporary = self.temporaryPath()
         try Files.createDirectory(temporary)
         try self.write(Array(String(created).utf8), to: "\(temporary)/created")
+        try self.synchronizeDirectory(temporary)
         return try self.state.withLockedValue { state in
             guard state.buckets[bucket] == nil else {
                 try Files.removeTree(temporary)

@@ -43,13 +43,17 @@ struct UploadListing: Sendable {
         }
     }
 
-    /// Behind the marker: later keys, and with an id the uploads of the same key that follow that one.
+    /// Behind the marker: later keys, and with an id the uploads of the same key that follow that one, which may have ended meanwhile.
     private static func start(_ request: Request, _ all: [UploadRecord]) -> Int {
         guard !request.keyMarker.isEmpty else {
             return all.startIndex
         }
-        let marked = all.firstIndex { $0.id == request.idMarker && $0.key.utf8.elementsEqual(request.keyMarker) }
-        return marked.map { $0 + 1 }
-            ?? all.firstIndex { request.keyMarker.lexicographicallyPrecedes($0.key.utf8) } ?? all.endIndex
+        let marker = UploadRecord.initiated(ofID: request.idMarker).map { ($0, request.idMarker) }
+        let next = all.firstIndex { upload in
+            if request.keyMarker.lexicographicallyPrecedes(upload.key.utf8) { return true }
+            guard let marker, upload.key.utf8.elementsEqual(request.keyMarker) else { return false }
+            return marker < (upload.initiated, upload.id)
+        }
+        return next ?? all.endIndex
     }
 }

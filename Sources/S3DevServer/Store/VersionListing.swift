@@ -30,7 +30,9 @@ struct VersionListing: Sendable {
         var position = index.firstIndex(notBefore: request.prefix)
         var marker = request.versionMarker
         if !request.keyMarker.isEmpty {
-            let isGroup = marker == nil && !request.delimiter.isEmpty && request.keyMarker.ends(with: request.delimiter)
+            let isGroup =
+                marker == nil && !request.delimiter.isEmpty && request.keyMarker.ends(with: request.delimiter)
+                && request.keyMarker.count > request.prefix.count
             let start =
                 isGroup
                 ? Listing.end(of: request.keyMarker, in: index)

@@ -34,16 +34,14 @@ extension S3FileConfiguration {
     /// - Parameter environment: leads to the shared files of the AWS CLI.
     package init(reader: ConfigReader, environment: [String: String]) throws {
         func required(_ key: ConfigKey, _ name: String, _ remedy: String, isSecret: Bool = false) throws -> String {
-            guard let value = reader.string(forKey: key, isSecret: isSecret), !value.isEmpty else {
+            guard let value = reader.text(forKey: key, isSecret: isSecret) else {
                 throw ConfigurationError("\(name) is not set: \(remedy)")
             }
             return value
         }
-        func optional(_ key: ConfigKey, isSecret: Bool = false) -> String? {
-            reader.string(forKey: key, isSecret: isSecret).flatMap { $0.isEmpty ? nil : $0 }
-        }
+        func optional(_ key: ConfigKey, isSecret: Bool = false) -> String? { reader.text(forKey: key, isSecret: isSecret) }
         func hours(_ key: ConfigKey, _ name: String, default fallback: Double) throws -> Duration {
-            guard let text = optional(key) ?? reader.double(forKey: key).map({ String($0) }) else {
+            guard let text = optional(key) else {
                 return .seconds(fallback * 3600)
             }
             guard let hours = Double(text), hours > 0, hours <= 24 * 365 else {
@@ -53,7 +51,7 @@ extension S3FileConfiguration {
         }
 
         func minutes(_ key: ConfigKey, _ name: String, default fallback: Double) throws -> Duration {
-            guard let text = optional(key) ?? reader.double(forKey: key).map({ String($0) }) else {
+            guard let text = optional(key) else {
                 return .seconds(fallback * 60)
             }
             guard let minutes = Double(text), minutes > 0, minutes <= 60 * 24 * 365 else {
@@ -63,7 +61,7 @@ extension S3FileConfiguration {
         }
 
         func days(_ key: ConfigKey, _ name: String, default fallback: Duration?) throws -> Duration? {
-            guard let text = optional(key) ?? reader.double(forKey: key).map({ String($0) }) else { return fallback }
+            guard let text = optional(key) else { return fallback }
             guard let days = Double(text), days >= 0, days <= 36_500 else {
                 throw ConfigurationError("\(name) must be a number of days, such as 30, or 0 for ever")
             }
@@ -100,7 +98,7 @@ extension S3FileConfiguration {
         }
         let secretText = optional("s3file.secret", isSecret: true) ?? (environment == .development ? Self.developmentSecret : "")
         func count(_ key: ConfigKey, _ name: String, default fallback: Int) throws -> Int {
-            guard let text = optional(key) ?? reader.int(forKey: key).map({ String($0) }) else { return fallback }
+            guard let text = optional(key) else { return fallback }
             guard let count = Int(text) else { throw ConfigurationError("\(name) must be a whole number") }
             return count
         }

@@ -29,7 +29,8 @@ extension Verification {
         var refusal: UploadError?
         // One of each input of this name, touched or not; and of a page that was reloaded in the middle of an upload in parts also the one
         // of before, which may have ended.
-        for token in posted.tickets.prefix(Self.mostTickets) {
+        var read: Set<String> = []
+        for token in posted.tickets.prefix(Self.mostTickets) where read.insert(token).inserted {
             if self.django != nil, !token.contains(".") {
                 signatures.append(token)
                 continue

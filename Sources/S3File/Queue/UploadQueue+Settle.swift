@@ -22,6 +22,8 @@ package enum Outcome: Sendable, Equatable {
 
 /// What a settle came to.
 package struct Settlement: Sendable, Equatable {
+    /// Where the upload stands now. Still moving, when an open transaction holds the job, such as an app's that has cancelled it: then nothing was
+    /// recorded, and it is to be settled later.
     package var status: UploadStatus
     /// The batch under which a stored upload's tmp object waits to be deleted.
     package var tmpDeletion: Int64?
@@ -30,7 +32,7 @@ package struct Settlement: Sendable, Equatable {
 extension UploadQueue {
     /// Settles many attempts in one statement, each fenced by its id, attempt and worker.
     ///
-    /// - Returns: those for which it took effect. The others were lost to another attempt: whoever holds them now decides, and nothing may be
+    /// - Returns: those for which it took effect, or will when it is sent again. The others were lost to another attempt: whoever holds them now decides, and nothing may be
     ///   done on their behalf.
     package func settle(_ outcomes: [(job: Job, outcome: Outcome)], worker: Int64) async throws -> [UUID: Settlement] {
         guard !outcomes.isEmpty else { return [:] }
@@ -106,6 +108,7 @@ extension UploadStatus {
     fileprivate init(settledState state: Int16) throws {
         switch state {
         case 0: self = .queued
+        case 1: self = .moving
         case 2: self = .stored
         case 3: self = .failed
         case 4: self = .cancelled

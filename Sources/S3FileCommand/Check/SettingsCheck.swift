@@ -72,7 +72,8 @@ struct SettingsCheck: Sendable {
             .weakSecret,
             "Of the secrets in S3FILE_SECRET, \(weak.joined(separator: "; ")).",
             remedy:
-                "Put a new one first, and keep the old behind it for eight days: S3FILE_SECRET=\"$(openssl rand -base64 48),$OLD\""
+                "Append a new one, S3FILE_SECRET=\"$OLD,$(openssl rand -base64 48)\", then put it first, and take the old one away when no "
+                + "open page needs it."
         )
     }
 

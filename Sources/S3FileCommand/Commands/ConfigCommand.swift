@@ -6,7 +6,7 @@ import S3File
 struct ConfigCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "config",
-        abstract: "Show every setting, and where it comes from.",
+        abstract: "Show the settings, and where each comes from.",
         discussion: """
             Flags go before the environment, the environment before the settings' file. Secrets are shown as "set". Connects to nothing. Exits \
             with 78 when the settings cannot be used, after it has shown them.

@@ -11,13 +11,11 @@ struct HealthSettings: Sendable, Equatable {
     /// - Returns: nil when no port is set: then nothing is served.
     /// - Throws: ``ConfigurationError`` naming the setting.
     init?(reader: ConfigReader) throws {
-        let text = reader.string(forKey: "s3file.healthPort") ?? reader.int(forKey: "s3file.healthPort").map { "\($0)" }
-        guard let text, !text.isEmpty else { return nil }
+        guard let text = reader.text(forKey: "s3file.healthPort") else { return nil }
         guard let port = Int(text), (0...65_535).contains(port) else {
             throw ConfigurationError("S3FILE_HEALTH_PORT is \"\(text)\": set it to a port such as 9464, or 0 for a free one")
         }
         self.port = port
-        let host = reader.string(forKey: "s3file.healthHost") ?? ""
-        self.host = host.isEmpty ? "127.0.0.1" : host
+        self.host = reader.text(forKey: "s3file.healthHost") ?? "127.0.0.1"
     }
 }

@@ -1,4 +1,5 @@
 import Configuration
+import S3File
 
 /// A setting, as the README's table has it.
 struct KnownSetting: Sendable {
@@ -17,6 +18,7 @@ struct KnownSetting: Sendable {
         self.isSecret = isSecret
     }
 
+    /// All but those of `s3file dev`.
     static let all: [KnownSetting] = [
         Self("DATABASE_URL", "database.url", isSecret: true),
         Self("S3FILE_LISTEN_URL", "s3file.listenUrl", "DATABASE_URL", isSecret: true),
@@ -48,18 +50,17 @@ struct KnownSetting: Sendable {
         Self("S3FILE_FIELDS", "s3file.fields"),
         Self("S3FILE_API_KEYS", "s3file.apiKeys", isSecret: true),
         Self("S3FILE_SOCKET", "s3file.socket"),
+        Self("S3FILE_PORT", "s3file.port", "8080"),
         Self("S3FILE_API_REQUESTS", "s3file.apiRequests", "128"),
         Self("S3FILE_RETENTION_STORED_DAYS", "s3file.retentionStoredDays", "0"),
         Self("S3FILE_RETENTION_UNSTORED_DAYS", "s3file.retentionUnstoredDays", "30"),
         Self("S3FILE_RETENTION_EVENT_DAYS", "s3file.retentionEventDays", "3"),
+        Self("S3FILE_HEALTH_PORT", "s3file.healthPort"),
+        Self("S3FILE_HEALTH_HOST", "s3file.healthHost", "127.0.0.1"),
+        Self("S3FILE_LOG_FORMAT", "s3file.logFormat", "text"),
+        Self("S3FILE_LOG_LEVEL", "s3file.logLevel", "info; error in commands that answer"),
+        Self("S3FILE_CONFIG", "s3file.config", "s3file.json, if it is there"),
     ]
 
-    /// As a file's JSON may have it: text, a number, or true and false.
-    func text(in reader: ConfigReader) -> String? {
-        let key = ConfigKey(self.key)
-        let text =
-            reader.string(forKey: key, isSecret: self.isSecret) ?? reader.int(forKey: key).map(String.init)
-            ?? reader.double(forKey: key).map { String($0) } ?? reader.bool(forKey: key).map { String($0) }
-        return text.flatMap { $0.isEmpty ? nil : $0 }
-    }
+    func text(in reader: ConfigReader) -> String? { reader.text(forKey: ConfigKey(self.key), isSecret: self.isSecret) }
 }

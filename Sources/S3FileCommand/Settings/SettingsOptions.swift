@@ -39,7 +39,7 @@ struct SettingsOptions: ParsableArguments {
     func reader(flags: [(AbsoluteConfigKey, String?)] = []) async throws -> ConfigReader {
         let reader = ConfigReader(providers: try await self.sources(flags: flags).map(\.provider))
         for key in Secrets.keys {
-            if let secret = reader.string(forKey: key, isSecret: true) { Secrets.remember(secret) }
+            if let secret = reader.text(forKey: key, isSecret: true) { Secrets.remember(secret) }
         }
         return reader
     }
@@ -49,7 +49,8 @@ struct SettingsOptions: ParsableArguments {
         let flags: [(AbsoluteConfigKey, String?)] =
             flags + [
                 ("database.url", self.databaseURL), ("s3file.bucket", self.bucket), ("aws.region", self.region),
-                ("aws.endpointUrlS3", self.endpointURL), ("s3file.environment", self.environment),
+                ("aws.endpointUrlS3", self.endpointURL), ("s3file.environment", self.environment), ("s3file.config", self.config),
+                ("s3file.logFormat", self.logFormat?.rawValue), ("s3file.logLevel", self.logLevel?.rawValue),
             ]
         let values = flags.compactMap { key, value in
             value.map { (key, ConfigValue(.string($0), isSecret: key == "database.url")) }

@@ -6,6 +6,10 @@ const PARALLEL = 4
 const ADDRESSES = 20
 const PREFIX = 's3file:'
 
+// What is no answer of the app's server. Where a session has ended, the app asks for a login or leads to its page.
+const LOGIN = { code: 'SessionExpired', message: 'The app wants a login.', again: true }
+const STRANGE = { code: 'NetworkError', message: 'Something else answered in place of the app.', again: true }
+
 // What is kept over a reload: {upload, key, partSize, ticket, ends}, by what tells the file from others, and this field and person from others
 // who use this browser.
 const nameOf = ({ file, picker: { input } }) =>
@@ -27,15 +31,21 @@ const remember = (entry, value) => {
   } catch {}
 }
 
-// A question to the app's server. Rejects as s3file.js's own requests do.
-const ask = async (url, method, values, signal) => {
+const isText = (value) => typeof value === 'string'
+
+// A question to the app's server. Rejects as s3file.js's own requests do. A page of a login or a proxy may come with a good status, too: an
+// answer is what has what was asked for.
+const ask = async (url, method, values, signal, isAnswer) => {
   const body = values && new URLSearchParams(values)
-  const response = await fetch(url, { method, body, signal }).catch(() => {
+  const response = await fetch(url, { method, body, signal, redirect: 'manual' }).catch(() => {
     throw { code: 'NetworkError', again: true }
   })
-  const answer = await response.json().catch(() => ({}))
-  if (response.ok) return answer
-  throw { code: answer.code ?? `${response.status}`, status: response.status, message: answer.detail, again: response.status >= 500 }
+  const { ok, status, type } = response
+  if (type === 'opaqueredirect' || status === 401) throw LOGIN
+  const answer = await response.json().catch(() => null)
+  if (!ok) throw { code: answer?.code ?? `${status}`, status, message: answer?.detail, again: status >= 500 }
+  if (answer && isAnswer(answer)) return answer
+  throw STRANGE
 }
 
 // What the storage answered to a part. To a good one it answers nothing, which would not be XML.
@@ -47,22 +57,26 @@ const refusal = ({ status, responseXML }) => {
 const begin = async (entry, url, signal) => {
   const { file, picker } = entry
   const { s3fSignature: ticket, s3fEnds } = picker.input.dataset
-  const started = await ask(url, 'POST', { ticket, size: file.size, type: file.type || 'application/octet-stream' }, signal)
+  const values = { ticket, size: file.size, type: file.type || 'application/octet-stream' }
+  const isBegun = ({ upload, key, partSize }) => isText(upload) && isText(key) && partSize > 0
+  const started = await ask(url, 'POST', values, signal, isBegun)
   const plan = { ...started, ticket, ends: s3fEnds && Date.parse(s3fEnds) }
   remember(entry, plan)
   return { plan, done: [] }
 }
 
-// The upload that was begun before, if the server still knows it and a form can still bring it.
+// The upload that was begun before, if the server still knows it and a form can still bring it. It is forgotten when the server itself says
+// that it does not, and for no other refusal.
 const resume = async (entry, url, signal) => {
   const plan = recall(entry)
   if (!plan) return null
   if (plan.ends < Date.now()) return discard(entry, url)
   try {
-    const { parts } = await ask(`${url}?${new URLSearchParams({ upload: plan.upload })}`, 'GET', null, signal)
+    const question = `${url}?${new URLSearchParams({ upload: plan.upload })}`
+    const { parts } = await ask(question, 'GET', null, signal, ({ parts }) => Array.isArray(parts))
     return { plan, done: parts }
   } catch (failure) {
-    if (failure.again) throw failure
+    if (!/^(expired|invalid_ticket)$/.test(failure.code)) throw failure
     remember(entry)
     return null
   }
@@ -97,7 +111,9 @@ export const upload = async (entry, kit) => {
         asking ??= (async () => {
           const numbers = [number, ...missing].slice(0, ADDRESSES)
           const values = [['upload', plan.upload], ...[...new Set(numbers)].map((number) => ['part', number])]
-          const { parts } = await ask(`${url}/parts`, 'POST', values, stop.signal)
+          const isOf = (part) => part?.number === number && isText(part.url)
+          const hasAddress = ({ parts }) => Array.isArray(parts) && parts.some(isOf)
+          const { parts } = await ask(`${url}/parts`, 'POST', values, stop.signal, hasAddress)
           for (const part of parts) addresses.set(part.number, part.url)
         })().finally(() => (asking = null))
         await asking
@@ -127,7 +143,7 @@ export const upload = async (entry, kit) => {
       while (missing.length && !stop.signal.aborted) await sendPart(missing.shift())
     }
     await Promise.all(Array.from({ length: PARALLEL }, lane))
-    const { key } = await ask(`${url}/complete`, 'POST', { upload: plan.upload }, stop.signal)
+    const { key } = await ask(`${url}/complete`, 'POST', { upload: plan.upload }, stop.signal, ({ key }) => isText(key))
     remember(entry)
     return key
   } catch (failure) {

@@ -42,10 +42,10 @@ const UNREADABLE = { code: 'NoAnswer', message: 'Its connections break off, or n
 
 let kit
 
-// Whenever files of a form, or of an input without one, begin.
-export const prepare = (tools, form) => {
+// Whenever files begin, and before what else needs the tools.
+export const prepare = (tools, home) => {
   if (!kit) start(tools)
-  if (form) offer(form)
+  if (home) offer(home)
 }
 
 const start = (tools) => {
@@ -92,9 +92,10 @@ const draw = (entry, { progress, loaded }) => {
 
 // So many bytes of a file have gone.
 const advance = (entry, bytes, originalEvent) => {
-  const { text, say, emit, entriesOf, stateOf } = kit
+  const { text, say, emit, entriesOf, stateOf, homeOf } = kit
   const { file, picker: { input, entries } } = entry
   const { form } = input
+  const home = homeOf(input)
   const now = performance.now()
   entry.loaded = Math.min(bytes, file.size)
   const own = total([entry])
@@ -105,34 +106,35 @@ const advance = (entry, bytes, originalEvent) => {
   if (seconds > 10) entry.since = null
   draw(entry, own)
   emit(entry, 'progress', own)
-  if (!form) return
-  // As django-s3file sends it, to the input and to the form.
-  const current = { currentFile: file, currentFileName: file.name, currentFileProgress: own.progress, originalEvent }
-  const tell = (target, entries) =>
-    target.dispatchEvent(new CustomEvent('progress', { detail: { ...total(entries), ...current } }))
-  tell(input, entries)
-  tell(form, entriesOf(form))
-  const state = stateOf(form)
-  const quarter = Math.floor(total(entriesOf(form)).progress * 4) / 4
+  if (form) {
+    // As django-s3file sends it, to the input and to the form.
+    const current = { currentFile: file, currentFileName: file.name, currentFileProgress: own.progress, originalEvent }
+    const tell = (target, entries) =>
+      target.dispatchEvent(new CustomEvent('progress', { detail: { ...total(entries), ...current } }))
+    tell(input, entries)
+    tell(form, entriesOf(form))
+  }
+  const state = stateOf(home)
+  const quarter = Math.floor(total(entriesOf(home)).progress * 4) / 4
   if (quarter > state.quarter && quarter < 1) say(input, text('progress', { percent: percent((state.quarter = quarter)) }))
 }
 
 // The button that cancels what moves, when that is more than one file.
-const offer = (form) => {
+const offer = (home) => {
   const { stateOf, entriesOf, isMoving } = kit
-  const state = stateOf(form)
-  const all = (state.all ??= cancelAll(form, state))
-  const moving = entriesOf(form).filter(isMoving)
+  const state = stateOf(home)
+  const all = (state.all ??= cancelAll(home, state))
+  const moving = entriesOf(home).filter(isMoving)
   const isNeeded = moving.length > 1
   if (isNeeded && all.hidden) moving.at(-1).picker.list.after(all)
   // It stays while it has the focus.
   all.hidden = !isNeeded && document.activeElement !== all
 }
 
-const cancelAll = (form, state) => {
+const cancelAll = (home, state) => {
   const { buttonOf, text, entriesOf, isMoving, remove } = kit
   const all = buttonOf('s3file-cancel-all', () => {
-    const moving = entriesOf(form).filter(isMoving)
+    const moving = entriesOf(home).filter(isMoving)
     // Whoever cancels all does not want the form sent with what was there before. Who cancels one file sends the others.
     state.busy = false
     moving[0]?.picker.input.focus()
@@ -140,7 +142,7 @@ const cancelAll = (form, state) => {
   })
   all.textContent = text('cancelAll')
   all.hidden = true
-  all.onblur = () => offer(form)
+  all.onblur = () => offer(home)
   return all
 }
 
@@ -166,6 +168,8 @@ const renew = ({ picker }) =>
     const response = await fetch(dataset.s3fInputs, { method: 'POST', body })
     if (!response.ok) throw new Error(`A fresh policy was refused: ${response.status}`)
     const { url, fields, ticket, expiresAt, ticketExpiresAt } = await response.json()
+    // Nothing else may take its place: without what the input has it could send no file any more.
+    if (!url || !fields || !ticket) throw new Error('Something else came in place of a fresh policy')
     for (const { name } of [...input.attributes]) if (name.startsWith('data-fields-')) input.removeAttribute(name)
     for (const name in fields) set(input, `data-fields-${name}`, fields[name])
     dataset.url = url

@@ -16,7 +16,6 @@ const WORDS = {
   storageRefused: 'The file storage refused it. Please tell the people who run this site.',
   cancelled: 'Cancelled.',
   expired: 'Not finished in time. Upload the file again.',
-  unknown: 'This upload cannot be shown. Reload the page.',
   becameStored: '{name}: stored.',
   allStored: { one: 'The file is stored.', other: 'All {count} files are stored.' },
   becameFailed: '{name}: {message}',
@@ -129,23 +128,25 @@ const listen = (channel, group) => {
   source.onerror = () => (source.readyState === EventSource.CLOSED ? giveUp() : wait(60))
 }
 
-// One question, about some.
+// One question, about some. Resolves with the server's answer, if there is one. Where a session has ended, the app leads to its login.
 const ask = async (channel, group, tag, signal) => {
   const url = `${channel.root}/uploads?${query(group)}${tag ? '&wait=20' : ''}`
   const headers = tag ? { 'If-None-Match': tag } : {}
   for (const [, entry] of group) entry.asked = performance.now()
-  const response = await fetch(url, { headers, cache: 'no-store', signal }).catch(() => null)
-  const { status } = response ?? {}
-  const answer = response?.ok && (await response.json().catch(() => null))
-  if (answer) {
-    const known = answer.uploads.map(({ id }) => id)
-    take(channel, answer.uploads)
+  const response = await fetch(url, { headers, cache: 'no-store', redirect: 'manual', signal }).catch(() => null)
+  const { status, type } = response ?? {}
+  const { uploads } = (response?.ok && (await response.json().catch(() => null))) || {}
+  if (Array.isArray(uploads)) {
+    const known = uploads.map(({ id }) => id)
+    take(channel, uploads)
     hide(channel, group.filter(([, { id }]) => !known.includes(id)))
-  } else if (/^4(14|31)$/.test(status)) {
+    return response
+  }
+  if (/^4(14|31)$/.test(status)) {
     // A proxy takes less.
     channel.most = Math.ceil(group.length / 2)
-  } else if (/^4(?!08|25|29)/.test(status)) hide(channel, group)
-  return response
+  } else if (type === 'opaqueredirect' || /^4(?!08|25|29)/.test(status)) hide(channel, group)
+  return status === 304 ? response : null
 }
 
 // There is nothing to show.

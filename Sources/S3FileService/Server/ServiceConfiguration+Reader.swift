@@ -21,10 +21,7 @@ extension ServiceConfiguration {
     ///   - uploads: the settings of the uploads themselves.
     /// - Throws: ``ConfigurationError``.
     package init(reader: ConfigReader, host: String?, uploads: S3FileConfiguration) throws(ConfigurationError) {
-        func optional(_ key: ConfigKey, isSecret: Bool = false) -> String? {
-            reader.string(forKey: key, isSecret: isSecret).flatMap { $0.isEmpty ? nil : $0 }
-        }
-        guard let file = optional("s3file.fields") else {
+        guard let file = reader.text(forKey: "s3file.fields") else {
             throw ConfigurationError(
                 "S3FILE_FIELDS is not set: set it to the JSON file that declares the fields, such as fields.json"
             )
@@ -33,15 +30,15 @@ extension ServiceConfiguration {
             throw ConfigurationError("S3FILE_FIELDS: \(file) cannot be read: check the path and its rights")
         }
         let fields = try FieldsDocument(content, file: file, tmpPrefix: uploads.tmpPrefix).fields
-        let requests = optional("s3file.apiRequests") ?? reader.int(forKey: "s3file.apiRequests").map(String.init) ?? "128"
+        let requests = reader.text(forKey: "s3file.apiRequests") ?? "128"
         try self.init(
             address: try ListenAddress(
                 host: host,
-                port: optional("s3file.port") ?? reader.int(forKey: "s3file.port").map(String.init),
-                socket: optional("s3file.socket")
+                port: reader.text(forKey: "s3file.port"),
+                socket: reader.text(forKey: "s3file.socket")
             ),
             fields: fields,
-            keys: try APIKeys(setting: optional("s3file.apiKeys", isSecret: true), fields: fields),
+            keys: try APIKeys(setting: reader.text(forKey: "s3file.apiKeys", isSecret: true), fields: fields),
             maximumRequests: Int(requests) ?? 0
         )
     }

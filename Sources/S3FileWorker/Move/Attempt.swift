@@ -8,6 +8,8 @@ package struct Attempt: Sendable {
     /// Called before each request: a worker whose lease may have run out starts none. It returns when the lease is
     /// certain again, and throws when it is lost.
     package let checkLease: @Sendable () async throws -> Void
+    /// What was asked for it before its turn.
+    var preparation: Preparation?
     private let queue: UploadQueue
     private let worker: Int64
     private let logger: Logger

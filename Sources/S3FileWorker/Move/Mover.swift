@@ -31,6 +31,18 @@ struct Mover: Sendable {
         self.attempt = attempt
     }
 
+    /// Whether there is something to ask before the copy.
+    var asksFirst: Bool { self.looksFirst || self.sniffs }
+
+    /// Asks it before its turn. What was asked in vain the move asks again, and says why.
+    func prepare() async -> Preparation {
+        let askedAt = ContinuousClock.now
+        let found = self.looksFirst ? try? await self.lookUpDestination(inParts: self.isInParts) : nil
+        var isEnded: Bool { if case .end = found { true } else { false } }
+        let content = self.sniffs && !isEnded ? try? await self.content() : nil
+        return Preparation(found: found, content: content, askedAt: askedAt)
+    }
+
     /// Never throws: whatever happens is an outcome that the queue records.
     func move() async -> Outcome {
         do {
@@ -50,25 +62,34 @@ struct Mover: Sendable {
         }
     }
 
+    /// The first attempt needs no look where the store itself overwrites nothing.
+    private var looksFirst: Bool {
+        self.job.attempt > 1 || !(self.isInParts ? self.capabilities.completeIfNoneMatch : self.capabilities.copyIfNoneMatch)
+    }
+
     private func copy() async throws -> Outcome {
-        // The first attempt needs no look where the store itself overwrites nothing.
-        let isFenced = self.isInParts ? self.capabilities.completeIfNoneMatch : self.capabilities.copyIfNoneMatch
-        let found = self.job.attempt > 1 || !isFenced ? try await self.lookUpDestination(inParts: self.isInParts) : .nothing
+        let content = self.attempt.preparation?.content
+        let found =
+            if let found = self.attempt.preparation?.recentlyFound {
+                found
+            } else {
+                self.looksFirst ? try await self.lookUpDestination(inParts: self.isInParts) : .nothing
+            }
         do {
-            return try await self.copy(over: found, inParts: self.isInParts)
+            return try await self.copy(over: found, as: content, inParts: self.isInParts)
         } catch let error as S3Error where error.code == .entityTooLarge && !self.isInParts && self.job.size > 0 {
             // A store with a lower limit than we were told.
-            return try await self.copy(over: self.lookUpDestination(inParts: true), inParts: true)
+            return try await self.copy(over: self.lookUpDestination(inParts: true), as: content, inParts: true)
         }
     }
 
-    private func copy(over found: Found, inParts: Bool) async throws -> Outcome {
+    private func copy(over found: Preparation.Found, as known: StoredContent?, inParts: Bool) async throws -> Outcome {
         if case .end(let outcome) = found { return outcome }
         let proof = SourceProof(s3: self.s3, job: self.job, capabilities: self.capabilities, inParts: inParts)
         let content: StoredContent
         let copied: Copied
         do {
-            content = try await self.content()
+            content = if let known { known } else { try await self.content() }
             let request = try self.request(content, proof, over: found, inParts: inParts)
             copied =
                 if inParts {
@@ -132,17 +153,7 @@ struct Mover: Sendable {
 
     // MARK: The destination
 
-    /// What lies at the destination.
-    private enum Found {
-        case nothing
-        /// Of this upload, by an attempt that another verified object, other settings or a weaker fence set apart from this one, or of which
-        /// nothing is proved. It may be overwritten.
-        case replaceable(S3ObjectHead)
-        /// Stored already, or somebody else's.
-        case end(Outcome)
-    }
-
-    private func lookUpDestination(inParts: Bool) async throws -> Found {
+    private func lookUpDestination(inParts: Bool) async throws -> Preparation.Found {
         let head: S3ObjectHead
         do {
             head = try await self.s3.headObject(bucket: self.job.bucket, key: self.job.key)
@@ -168,9 +179,11 @@ struct Mover: Sendable {
         return head.contentType == declared.contentType ? nil : head.contentType
     }
 
+    private var sniffs: Bool { self.job.storage?.accept.isEmpty == false }
+
     /// What the object will be served as. The first bytes are asked where the app said what is accepted.
     private func content() async throws -> StoredContent {
-        guard let accept = self.job.storage?.accept, !accept.isEmpty else {
+        guard let accept = self.job.storage?.accept, self.sniffs else {
             return StoredContent(type: self.job.contentType, filename: self.job.filename)
         }
         var bytes: [UInt8] = []
@@ -198,7 +211,7 @@ struct Mover: Sendable {
     private func request(
         _ content: StoredContent,
         _ proof: SourceProof,
-        over found: Found,
+        over found: Preparation.Found,
         inParts: Bool
     ) throws -> S3CopyRequest {
         let isSourceFenced = inParts ? self.capabilities.partCopySourceIfMatch : self.capabilities.copySourceIfMatch

@@ -6,7 +6,7 @@ import NIOCore
 /// would be handed from thread to thread and wake the other one; here a reply is followed up where it was read.
 /// Nothing that runs here may block: while it does, nobody's replies are read.
 final class EventLoopTaskExecutor: TaskExecutor {
-    private let eventLoop: any EventLoop
+    let eventLoop: any EventLoop
 
     init(_ eventLoop: any EventLoop) {
         self.eventLoop = eventLoop

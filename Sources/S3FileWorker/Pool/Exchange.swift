@@ -2,6 +2,8 @@ import CoreMetrics
 import Foundation
 import Logging
 import NIOConcurrencyHelpers
+import NIOCore
+import NIOPosix
 import Postgres
 import S3
 import S3File
@@ -67,12 +69,14 @@ final class Exchange: Sendable {
     /// - Parameters:
     ///   - executor: where moves run; nil is the concurrency pool.
     ///   - recorded: is told that Postgres has recorded a claim or a settle.
-    ///   - move: moves one job; it ends soon after its task is cancelled.
+    ///   - prepare: asks for one job what its move would, before its turn.
+    ///   - move: moves one job, with what was asked for it; it ends soon after its task is cancelled.
     ///   - settled: is told what became of outcomes; without a settlement, the attempt is another worker's by now.
     func run(
         on executor: EventLoopTaskExecutor?,
         recorded: @escaping @Sendable () -> Void,
-        move: @escaping @Sendable (Job) async -> Outcome,
+        prepare: @escaping @Sendable (Job) async -> Preparation?,
+        move: @escaping @Sendable (Job, Preparation?) async -> Outcome,
         settled: @escaping @Sendable ([(job: Job, outcome: Outcome, settlement: Settlement?)]) -> Void
     ) async {
         await withDiscardingTaskGroup { moves in
@@ -85,14 +89,7 @@ final class Exchange: Sendable {
                     case .move(let jobs):
                         for job in jobs {
                             moves.addTask(executorPreference: executor) {
-                                // What is next in this slot needs neither a task of its own nor the loop around this to be told.
-                                var next: Job? = job
-                                while let job = next {
-                                    let outcome = await move(job)
-                                    let ended = self.state.withLockedValue { $0.moved((job, outcome), now: .now) }
-                                    if ended.isReason { self.bell.ring() }
-                                    next = ended.next
-                                }
+                                await self.keepMoving(from: job, on: executor, prepare, move)
                             }
                         }
                     case .exchange(let errand):
@@ -113,6 +110,37 @@ final class Exchange: Sendable {
         }
     }
 
+    /// One slot: what is next in it needs neither a task of its own nor the loop around this to be told.
+    private func keepMoving(
+        from job: Job,
+        on executor: EventLoopTaskExecutor?,
+        _ prepare: @escaping @Sendable (Job) async -> Preparation?,
+        _ move: (Job, Preparation?) async -> Outcome
+    ) async {
+        let eventLoop = executor?.eventLoop ?? MultiThreadedEventLoopGroup.singleton.next()
+        await withDiscardingTaskGroup { preparations in
+            var next: Job? = job
+            while let job = next {
+                var begun: [(Job, EventLoopPromise<Preparation?>)] = []
+                let preparation = self.state.withLockedValue { state in
+                    state.turn(of: job) { upcoming in
+                        let promise = eventLoop.makePromise(of: Preparation?.self)
+                        begun.append((upcoming, promise))
+                        return promise.futureResult
+                    }
+                }
+                for (upcoming, promise) in begun {
+                    preparations.addTask(executorPreference: executor) { promise.succeed(await prepare(upcoming)) }
+                }
+                // Not there yet, it was asked before, and comes sooner than if it were asked now.
+                let outcome = await move(job, try? await preparation?.get())
+                let ended = self.state.withLockedValue { $0.moved((job, outcome), now: .now) }
+                if ended.isReason { self.bell.ring() }
+                next = ended.next
+            }
+        }
+    }
+
     private func run(
         _ errand: ExchangeState.Errand,
         _ recorded: () -> Void,
@@ -126,9 +154,18 @@ final class Exchange: Sendable {
             self.metrics.exchange.record(since: start)
             if let claimStart, !jobs.isEmpty { self.spans.claimed(jobs.count, worker: self.lease.worker, since: claimStart) }
             if !settlements.isEmpty || !jobs.isEmpty { recorded() }
-            self.state.withLockedValue { $0.done(errand, claimed: jobs, now: .now) }
+            let blocked = Set(settlements.filter { $0.value.status == .moving }.keys)
+            self.state.withLockedValue { $0.done(errand, claimed: jobs, blocked: blocked, now: .now) }
             self.bell.ring()
-            if !errand.outcomes.isEmpty { settled(errand.outcomes.map { ($0.job, $0.outcome, settlements[$0.job.id]) }) }
+            if !blocked.isEmpty {
+                self.logger.log(
+                    level: errand.isAgain ? .debug : .info,
+                    "Open transactions hold jobs that have ended; they are recorded when those end",
+                    metadata: ["uploads": "\(blocked.count)", "upload": "\(blocked.first?.uuidString.lowercased() ?? "")"]
+                )
+            }
+            let ended = errand.outcomes.filter { !blocked.contains($0.job.id) }
+            if !ended.isEmpty { settled(ended.map { ($0.job, $0.outcome, settlements[$0.job.id]) }) }
         } catch {
             if !Task.isCancelled {
                 self.metrics.exchangeFailures.increment()

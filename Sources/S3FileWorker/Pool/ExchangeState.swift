@@ -1,5 +1,6 @@
 import DequeModule
 import Foundation
+import NIOCore
 import S3File
 
 /// What goes back and forth between a worker and the queue, as a state without sockets: what is in flight, which outcomes wait to be settled,
@@ -19,6 +20,8 @@ struct ExchangeState {
     struct Errand: Sendable {
         var outcomes: [Ended]
         var look: Lookout.Look?
+        /// Some were sent before, and could not be recorded.
+        var isAgain = false
         fileprivate var sentAt: Instant
     }
 
@@ -50,6 +53,8 @@ struct ExchangeState {
     static let largestBatch = 500
     /// How often what the record says of this worker is compared with what it knows.
     static let comparisonInterval = Duration.seconds(10)
+    /// What an open transaction keeps from being settled is sent again so often.
+    static let blockedInterval = Duration.seconds(1)
     static let firstBackoff = Duration.milliseconds(100)
     static let longestBackoff = Duration.seconds(1)
     /// How long outcomes are still sent after the moves were cancelled at a shutdown.
@@ -63,12 +68,19 @@ struct ExchangeState {
     /// Claimed, and waiting for a slot.
     private var waiting: Deque<Job> = []
     private var waitingSince: Instant?
+    /// Of those, from the first on, so many are prepared or being so; and what comes of it.
+    private var inPreparation = 0
+    private var preparations: [UUID: EventLoopFuture<Preparation?>] = [:]
     private var moving: Set<UUID> = []
     private var pace = Pace()
     /// How long an exchange takes, of late.
     private var exchangeTime = Duration.zero
     private var pending: [Ended] = []
     private var oldestPending: Instant?
+    /// Outcomes whose jobs somebody's open transaction holds. They wait apart, lest all others wait with them.
+    private var blocked: [UUID: Ended] = [:]
+    private var blockedUntil: Instant?
+    private var hasTakenUpBlocked = false
     private var errands = 0
     /// Outcomes that errands under way carry, and jobs that they may bring.
     private var (settling, expected) = (0, 0)
@@ -92,7 +104,7 @@ struct ExchangeState {
 
     /// What is in hand.
     var load: (moving: Int, waiting: Int, unsettled: Int) {
-        (self.moving.count, self.waiting.count, self.pending.count + self.settling)
+        (self.moving.count, self.waiting.count, self.pending.count + self.settling + self.blocked.count)
     }
 
     // MARK: What happens
@@ -126,8 +138,12 @@ struct ExchangeState {
     }
 
     /// Postgres has answered.
-    mutating func done(_ errand: Errand, claimed jobs: [Job], now: Instant) {
+    ///
+    /// - Parameter blocked: the jobs whose outcomes could not be recorded yet.
+    mutating func done(_ errand: Errand, claimed jobs: [Job], blocked: Set<UUID> = [], now: Instant) {
         self.end(errand)
+        for ended in errand.outcomes where blocked.contains(ended.job.id) { self.blocked[ended.job.id] = ended }
+        if !blocked.isEmpty { self.blockedUntil = self.blockedUntil ?? now + Self.blockedInterval }
         self.exchangeTime += ((now - errand.sentAt) - self.exchangeTime) / 8
         self.failures = 0
         if errand.outcomes.contains(where: \.job.isFair) { self.lookout.fairJobEnded() }
@@ -143,14 +159,30 @@ struct ExchangeState {
         let jobs = Array(self.waiting.prefix(max(0, min(most, self.concurrency - self.moving.count))))
         guard !jobs.isEmpty else { return [] }
         self.waiting.removeFirst(jobs.count)
+        self.inPreparation = max(0, self.inPreparation - jobs.count)
         self.waitingSince = now
         for job in jobs { self.moving.insert(job.id) }
         return jobs
     }
 
+    /// A job's turn has come. Those whose turn comes soon are prepared meanwhile, one for each slot.
+    ///
+    /// - Parameter prepare: begins that for a job.
+    /// - Returns: what was begun so for this one before.
+    mutating func turn(of job: Job, _ prepare: (Job) -> EventLoopFuture<Preparation?>) -> EventLoopFuture<Preparation?>? {
+        while self.inPreparation < min(self.waiting.count, self.concurrency) {
+            let upcoming = self.waiting[self.inPreparation]
+            self.preparations[upcoming.id] = prepare(upcoming)
+            self.inPreparation += 1
+        }
+        return self.preparations.removeValue(forKey: job.id)
+    }
+
     /// At a shutdown, and when the moves before them take longer than those of late.
     private mutating func giveBackWaiting(now: Instant) {
         guard !self.waiting.isEmpty else { return }
+        for job in self.waiting.prefix(self.inPreparation) { self.preparations[job.id] = nil }
+        self.inPreparation = 0
         self.pending += self.waiting.map { ($0, .givenBack) }
         self.oldestPending = self.oldestPending ?? now
         self.waiting = []
@@ -223,7 +255,13 @@ struct ExchangeState {
             if self.drainingSince != nil || now >= late { self.giveBackWaiting(now: now) } else { times.append(late) }
         }
         if let drainingSince {
-            if self.moving.isEmpty, self.pending.isEmpty, self.errands == 0, !self.isComparing { return .end }
+            let lastSettle = drainingSince + Self.lastSettleTime
+            if self.moving.isEmpty, self.pending.isEmpty, self.errands == 0, !self.isComparing,
+                self.blocked.isEmpty || now >= lastSettle
+            {
+                return .end
+            }
+            if !self.blocked.isEmpty, now < lastSettle { times.append(lastSettle) }
             if let movesCancelledAt {
                 if now >= movesCancelledAt + Self.lastSettleTime { return .end }
                 times.append(movesCancelledAt + Self.lastSettleTime)
@@ -240,7 +278,7 @@ struct ExchangeState {
             // Only while no claim is under way is it exact what we have in flight.
             guard self.errands == 0 else { return .wait(until: times.min()) }
             self.isComparing = true
-            return .giveBackOthers(self.moving + self.waiting.map(\.id) + self.pending.map(\.job.id))
+            return .giveBackOthers(self.moving + self.waiting.map(\.id) + self.pending.map(\.job.id) + self.blocked.keys)
         }
         if self.drainingSince == nil { times.append(self.comparedAt + Self.comparisonInterval) }
         guard self.errands < self.mostErrands else { return .wait(until: times.min()) }
@@ -260,6 +298,9 @@ struct ExchangeState {
             claimIsDue = now >= due
             times.append(due)
         }
+        if let blockedUntil {
+            if now >= blockedUntil { self.takeUpBlocked(now: now) } else { times.append(blockedUntil) }
+        }
         let settleIsDue: Bool
         if let oldest = self.oldestPending, !self.pending.isEmpty {
             let due = oldest + (self.waiting.isEmpty ? Self.gatherTime : Self.busyGatherTime)
@@ -270,6 +311,12 @@ struct ExchangeState {
         }
         guard claimIsDue || settleIsDue else { return .wait(until: times.min()) }
         return .exchange(self.errand(place, room: room, now: now))
+    }
+
+    private mutating func takeUpBlocked(now: Instant) {
+        self.pending += self.blocked.values
+        self.oldestPending = self.oldestPending ?? now
+        (self.blocked, self.blockedUntil, self.hasTakenUpBlocked) = ([:], nil, true)
     }
 
     private mutating func errand(_ place: Lookout.Place?, room: Int, now: Instant) -> Errand {
@@ -283,7 +330,8 @@ struct ExchangeState {
             self.expected += look.room
             self.claimedAt = now
         }
-        return Errand(outcomes: outcomes, look: look, sentAt: now)
+        defer { self.hasTakenUpBlocked = false }
+        return Errand(outcomes: outcomes, look: look, isAgain: self.hasTakenUpBlocked, sentAt: now)
     }
 }
 

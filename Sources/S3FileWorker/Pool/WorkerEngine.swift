@@ -141,19 +141,26 @@ struct WorkerEngine: Service {
     ) async {
         await exchange.run(on: self.executor) {
             newsOfStatuses.request()
-        } move: { job in
+        } prepare: { job in
+            let attempt = self.attempt(job, lease)
+            guard await self.work.asksFirst(attempt) else { return nil }
+            return await self.spans.preparing(job, worker: lease.worker) { await self.work.prepare(attempt) }
+        } move: { job, preparation in
             let start = ContinuousClock.now
             defer { self.metrics.move.record(since: start) }
-            let attempt = Attempt(job: job, worker: lease.worker, queue: self.connections.queue, logger: self.logger) {
-                try await lease.check()
-            }
+            var attempt = self.attempt(job, lease)
+            attempt.preparation = preparation
             guard self.spans.tracer != nil else { return await self.work.move(attempt) }
-            return await self.spans.moving(job, worker: lease.worker) { await self.work.move(attempt) }
+            return await self.spans.moving(job, worker: lease.worker) { [attempt] in await self.work.move(attempt) }
         } settled: { ended in
             for (job, outcome, settlement) in ended { self.log(job, outcome, settlement?.status, lease) }
             self.metrics.settled(ended)
             tmpDeletion.add(ended.compactMap { job, _, settlement in settlement?.tmpDeletion.map { job.tmpObject(batch: $0) } })
         }
+    }
+
+    private func attempt(_ job: Job, _ lease: WorkerLease) -> Attempt {
+        Attempt(job: job, worker: lease.worker, queue: self.connections.queue, logger: self.logger) { try await lease.check() }
     }
 
     /// Until Postgres says that the lease was taken. That it cannot be reached says nothing yet, however long.

@@ -28,7 +28,7 @@ struct DestinationPass {
             run.summary.uploads += pairs.count { $0.right != nil }
             run.progress(run.summary)
             let now = try await self.reconciler.now()
-            try await self.judge(pairs.filter { self.isSuspect($0, now) }.map { Suspect(key: $0.key, row: $0.right) }, now, &run)
+            try await self.judge(pairs.filter { self.isSuspect($0, now) }.map { Suspect(key: $0.key, row: $0.right) }, &run)
         }
     }
 
@@ -100,8 +100,9 @@ struct DestinationPass {
     // MARK: The second look
 
     /// First the objects, and then their rows: what a row says that did not change in between was so when its object was looked at.
-    private func judge(_ suspects: [Suspect], _ now: Date, _ run: inout ReconcileRun) async throws {
+    private func judge(_ suspects: [Suspect], _ run: inout ReconcileRun) async throws {
         guard !suspects.isEmpty else { return }
+        let forgotten = try await self.forgotten()
         let looks = try await self.reconciler.looks.look(suspects.map { Looks.Object(bucket: self.bucket, key: $0.key) })
         let again = try await self.reconciler.queue.comparedAgain(
             suspects.compactMap(\.row?.id) + looks.compactMap { $0.head?.stampedUpload },
@@ -119,7 +120,7 @@ struct DestinationPass {
             var found: Disagreement?
             if let row = suspect.row {
                 guard let row = byID[row.id].flatMap({ $0.isUnchanged(since: row) ? $0 : nil }) else { continue }
-                found = self.judge(row, suspect.key, look)
+                found = self.judge(row, suspect.key, look, isOfNobody: look.head?.stampedUpload.map { byID[$0] == nil } ?? false)
                 if found?.kind == .missing {
                     // Some objects are found by themselves and in no listing yet, and the other way round.
                     guard try await self.reconciler.looks.isGone(self.bucket, suspect.key) else { continue }
@@ -127,13 +128,14 @@ struct DestinationPass {
                 }
             } else if let head = look.head, let id = head.stampedUpload, byID[id] == nil, !taken.contains(Array(suspect.key.utf8))
             {
-                found = self.orphan(of: id, head, suspect.key, now)
+                found = self.orphan(of: id, head, suspect.key, forgotten)
             }
             if let found { try await run.tell(found) }
         }
     }
 
-    private func judge(_ row: ComparedUpload, _ key: String, _ look: Looks.Look) -> Disagreement? {
+    /// - Parameter isOfNobody: the object is stamped with an upload that there is not.
+    private func judge(_ row: ComparedUpload, _ key: String, _ look: Looks.Look, isOfNobody: Bool) -> Disagreement? {
         switch (row.state, look.head) {
         case (.waiting, _):
             guard !row.hasJob else { return nil }
@@ -175,7 +177,7 @@ struct DestinationPass {
                 repair: row.isTmpDeleted ? nil : .takeUp
             )
         case (.cancelled, let head?)
-        where head.stampedUpload == row.id || row.errorCode == "orphan_removed" && head.stampedUpload != nil:
+        where head.stampedUpload == row.id || row.errorCode == "orphan_removed" && isOfNobody:
             return self.disagreement(
                 .orphaned,
                 row,
@@ -189,13 +191,14 @@ struct DestinationPass {
         }
     }
 
-    private func orphan(of id: UUID, _ head: S3ObjectHead, _ key: String, _ now: Date) -> Disagreement? {
-        // The record of a file is forgotten before the file is, where that is wanted.
-        if let kept = self.configuration.retention.stored, let begun = id.version7Time,
-            begun < now.addingTimeInterval(-(kept / .seconds(1)))
-        {
-            return nil
-        }
+    /// Files from before this may have lost their records: where that is wanted, these are forgotten first. In doubt a file is one of them.
+    private func forgotten() async throws -> Date? {
+        guard let kept = self.configuration.retention.stored else { return nil }
+        return try await self.reconciler.latest().addingTimeInterval(-(kept / .seconds(1)))
+    }
+
+    private func orphan(of id: UUID, _ head: S3ObjectHead, _ key: String, _ forgotten: Date?) -> Disagreement? {
+        if let forgotten, let begun = id.version7Time, begun < forgotten { return nil }
         return Disagreement(
             kind: .orphaned,
             upload: id,

@@ -111,6 +111,11 @@ package struct Reconciler: Sendable {
     func now() async throws -> Date {
         min(try await self.queue.now(), Date()).addingTimeInterval(self.ahead)
     }
+
+    /// By the clock that is the farthest ahead, and a little later still.
+    func latest() async throws -> Date {
+        max(try await self.queue.now(), Date()).addingTimeInterval(self.ahead + self.options.grace / .seconds(1))
+    }
 }
 
 /// What goes through all passes of one reconciliation.

@@ -66,6 +66,26 @@ import Testing
         }
     }
 
+    @Test func `what the store said is not for whoever sent the file, and its code is`() async throws {
+        try await self.withClient { site, client async throws in
+            let worker = try await site.worker()
+            let uploads = try await site.enqueue(2)
+            let secret = "User: arn:aws:iam::123456789012:role/worker is not authorized"
+            let jobs = try await site.claim(worker)
+            try await site.settle([jobs[0]], .failed(code: "AccessDenied", message: secret), worker)
+            try await site.settle([jobs[1]], .failed(code: "source_changed", message: "It changed."), worker)
+            for path in ["uploads?", "events?"] {
+                let text = try await Self.get(client, "/s3file/" + path + site.query(uploads)).text
+                #expect(!text.contains("arn:aws") && text.contains(#""code":"AccessDenied""#), "\(path)")
+                #expect(text.contains(#""message":"It changed.""#), "\(path)")
+            }
+            let single = try await Self.get(client, site.path(of: uploads.first { $0.id == jobs[0].id }!)).text
+            #expect(!single.contains("arn:aws") && single.contains("Please tell the people who run this site."))
+            // The record has it, for those.
+            #expect(try await site.queue.upload(jobs[0].id)?.error?.message == secret)
+        }
+    }
+
     @Test func `the tag of several stands for all of them`() async throws {
         try await self.withClient { site, client async throws in
             let uploads = try await site.enqueue(3)

@@ -33,6 +33,25 @@ import Testing
         #expect(configuration.region == "us-east-1" && configuration.environment == .development)
     }
 
+    @Test func `a file's numbers and lists count as the text that they would be in the environment`() throws {
+        let file: [AbsoluteConfigKey: ConfigValue] = [
+            "s3file.workerQueues": .init(.stringArray(["reports", "default"]), isSecret: false),
+            "s3file.origins": .init(.stringArray(["https://a.example"]), isSecret: false),
+            "s3file.workerConcurrency": .init(.int(5), isSecret: false),
+            "s3file.ticketHours": .init(.double(1.5), isSecret: false),
+            "s3file.expiryHours": .init(.int(48), isSecret: false),
+        ]
+        let configuration = try S3FileConfiguration(
+            reader: ConfigReader(providers: [
+                EnvironmentVariablesProvider(environmentVariables: Self.good), InMemoryProvider(values: file),
+            ]),
+            environment: Self.good
+        )
+        #expect(configuration.workerQueues == ["reports", "default"] && configuration.origins == ["https://a.example"])
+        #expect(configuration.workerConcurrency == 5)
+        #expect(configuration.ticketLifetime == .seconds(5_400) && configuration.expiry == .seconds(48 * 3_600))
+    }
+
     @Test func `a worker's queues, where it listens, and how long records are kept are read`() throws {
         let usual = try self.read()
         #expect(usual.workerQueues == nil && usual.listenURL == nil)

@@ -17,6 +17,29 @@ import Testing
         }
     }
 
+    @Test func `what an open transaction has cancelled is recorded when that ends, and keeps nothing else waiting`()
+        async throws
+    {
+        try await withQueue { queue, worker in
+            _ = try await queue.enqueue((0..<4).map { _ in .example() }, hold: nil)
+            let jobs = try await queue.claim(worker: worker, room: 10)
+            let stored = Outcome.stored(etag: "\"e\"", versionID: nil)
+            let outcomes = zip(jobs, [stored, stored, .givenBack, stored]).map { (job: $0, outcome: $1) }
+            try await queue.client.withTransaction { transaction in
+                _ = try await transaction.query("select s3file.cancel(\(jobs[1].id))")
+                let settled = try await queue.settle(outcomes, worker: worker)
+                #expect(jobs.map { settled[$0.id]?.status } == [.stored, .moving, .queued, .stored])
+                let again = try await queue.settle(outcomes, worker: worker)
+                #expect(again == [jobs[1].id: Settlement(status: .moving, tmpDeletion: nil)])
+                // Nor does whoever looks for what went astray wait for it.
+                #expect(try await queue.giveBackOthers(worker: worker, inFlight: []) == 0)
+            }
+            let later = try await queue.settle(outcomes, worker: worker)
+            #expect(later.count == 1 && later[jobs[1].id]?.status == .stored && later[jobs[1].id]?.tmpDeletion != nil)
+            #expect(try await queue.settle(outcomes, worker: worker).isEmpty)
+        }
+    }
+
     @Test func `each outcome becomes its status`() async throws {
         try await withQueue { queue, worker in
             _ = try await queue.enqueue((0..<4).map { _ in .example() }, hold: nil)

@@ -98,6 +98,59 @@ import Testing
         }
     }
 
+    @Test func `what was asked before a job's turn is not asked again, unless that is long ago`() async throws {
+        let looks = NIOLockedValueBox(0)
+        let faults = Faults(latency: { operation in
+            if operation.name == "HeadObject", operation.key?.hasPrefix("docs/") == true { looks.withLockedValue { $0 += 1 } }
+            return .zero
+        })
+        try await Storeroom.with(faults: faults) { here in
+            // As Ceph does.
+            var capabilities = S3Capabilities.all
+            capabilities.copyIfNoneMatch = false
+            for (age, count) in [(Duration.zero, 1), (Preparation.lifetime, 2)] {
+                _ = try await here.upload("hello")
+                let (job, worker) = try await here.claim()
+                var attempt = here.attempt(job, worker: worker)
+                let mover = { Mover(s3: here.s3, options: .init(), capabilities: capabilities, attempt: $0) }
+                let asked = await mover(attempt).prepare()
+                attempt.preparation = Preparation(found: asked.found, content: asked.content, askedAt: asked.askedAt - age)
+                let outcome = await mover(attempt).move()
+                guard case .stored = outcome else { throw Unexpected(outcome) }
+                #expect(looks.withLockedValue { exchange(&$0, with: 0) } == count)
+                _ = try await here.queue.settle([(job, outcome)], worker: worker)
+            }
+        }
+    }
+
+    /// Also when by then it is not known any more that the store keeps it.
+    @Test(arguments: [S3Capabilities.all, S3Capabilities()])
+    func `who is at the destination by a job's turn is not overwritten by one that was prepared`(capabilities: S3Capabilities)
+        async throws
+    {
+        try await Storeroom.with { here in
+            _ = try await here.upload("mine", key: "docs/x.txt")
+            var (job, worker) = try await here.claim()
+            var storage = StorageSettings()
+            storage.accept = ["text/*"]
+            job.storage = storage
+            var attempt = here.attempt(job, worker: worker)
+            let mover = { Mover(s3: here.s3, options: .init(), capabilities: $1, attempt: $0) }
+            attempt.preparation = await mover(attempt, .all).prepare()
+            #expect(attempt.preparation?.content != nil)
+            _ = try await here.s3.putObject(
+                bucket: here.bucket,
+                key: "docs/x.txt",
+                body: ByteBuffer(string: "theirs"),
+                attributes: S3ObjectAttributes(contentType: "text/plain")
+            )
+            let outcome = await mover(attempt, capabilities).move()
+            #expect(outcome == .destinationExists)
+            let left = try await here.text(at: "docs/x.txt")
+            #expect(left == "theirs")
+        }
+    }
+
     @Test func `a tmp object that is gone is a failure with a code`() async throws {
         try await Storeroom.with { here in
             _ = try await here.upload("x")

@@ -14,9 +14,9 @@ import Testing
         try pool.run(most: 400_000)
         let seconds = (ContinuousClock.now - began) / .seconds(1)
         print(
-            "simulation \(seed): \(pool.steps) steps, \(Int(Double(pool.steps) / seconds)) a second; \(pool.attempts) attempts, \(pool.lostLeases) leases lost, \(pool.refusedSettles) settles refused"
+            "simulation \(seed): \(pool.steps) steps, \(Int(Double(pool.steps) / seconds)) a second; \(pool.attempts) attempts, \(pool.preparedAttempts) of them prepared, \(pool.lostLeases) leases lost, \(pool.refusedSettles) settles refused"
         )
-        #expect(pool.attempts >= 400)
+        #expect(pool.attempts >= 400 && pool.preparedAttempts > 0)
     }
 
     @Test func `a run is a function of its seed`() throws {

@@ -1,4 +1,6 @@
 import Foundation
+import NIOCore
+import NIOPosix
 import Testing
 
 @testable import S3File
@@ -118,6 +120,44 @@ import Testing
         #expect(until == self.at(20_002))
     }
 
+    @Test mutating func `what cannot be recorded yet is sent again in a second, and everything else goes on`() throws {
+        let jobs = try self.claimed(4, at: 0)
+        self.move(jobs, at: 1)
+        let errand = try self.errand(1)
+        self.state.done(errand, claimed: [], blocked: [jobs[2].id], now: self.at(2))
+        #expect(self.state.load.unsettled == 1)
+        let others = try self.claimed(4, at: 3)
+        self.move(others, at: 4)
+        let next = try self.errand(4)
+        #expect(next.outcomes.map(\.job) == others && !next.isAgain)
+        self.state.done(next, claimed: [], now: self.at(5))
+        // Its lanes brought less than there was room for.
+        let everywhere = try self.errand(5)
+        self.state.done(everywhere, claimed: [], now: self.at(6))
+        guard case .wait(let until) = self.step(6) else { throw Unexpected() }
+        #expect(until == self.at(1_002))
+        let again = try self.errand(1_002)
+        #expect(again.outcomes.map(\.job) == [jobs[2]] && again.isAgain)
+        self.state.done(again, claimed: [], blocked: [jobs[2].id], now: self.at(1_003))
+        // It is not astray.
+        guard case .giveBackOthers(let inFlight) = self.step(10_000) else { throw Unexpected() }
+        #expect(inFlight == [jobs[2].id])
+    }
+
+    @Test mutating func `a shutdown waits ten seconds for what cannot be recorded yet`() throws {
+        let jobs = try self.claimed(1, at: 0)
+        self.move(jobs, at: 1)
+        let errand = try self.errand(1)
+        self.state.done(errand, claimed: [], blocked: [jobs[0].id], now: self.at(2))
+        self.state.drain(now: self.at(3))
+        guard case .wait = self.step(4) else { throw Unexpected() }
+        let again = try self.errand(1_002)
+        self.state.done(again, claimed: [], blocked: [jobs[0].id], now: self.at(10_002))
+        guard case .wait(let until) = self.step(10_002) else { throw Unexpected() }
+        #expect(until == self.at(10_003))
+        guard case .end = self.step(10_003) else { throw Unexpected() }
+    }
+
     @Test mutating func `an uncertain lease claims nothing, and still settles`() throws {
         let jobs = try self.claimed(4, at: 0)
         self.move(jobs, at: 1)
@@ -219,6 +259,43 @@ import Testing
         self.state.failed(errand, now: self.at(261))
         guard case .giveBackOthers(let inFlight) = self.step(400) else { throw Unexpected() }
         #expect(Set(inFlight).isSuperset(of: jobs.waiting.map(\.id)))
+    }
+
+    // MARK: Before their turn
+
+    /// Whose turn comes, whether something was asked for it before, and for whom something is asked now.
+    private mutating func turn(of job: Job) -> (isPrepared: Bool, begun: [Job]) {
+        var begun: [Job] = []
+        let asked = self.state.turn(of: job) { upcoming in
+            begun.append(upcoming)
+            return MultiThreadedEventLoopGroup.singleton.any().makeSucceededFuture(nil)
+        }
+        return (asked != nil, begun)
+    }
+
+    @Test mutating func `while jobs move, those that wait are prepared, each once, and have it when their turn comes`() throws {
+        let jobs = try self.ahead(2)
+        let first = self.turn(of: jobs.moving[0])
+        #expect(!first.isPrepared && first.begun == jobs.waiting)
+        let second = self.turn(of: jobs.moving[1])
+        #expect(!second.isPrepared && second.begun.isEmpty)
+        self.move(jobs.moving.prefix(2), at: 210)
+        for job in jobs.waiting {
+            let turn = self.turn(of: job)
+            #expect(turn.isPrepared && turn.begun.isEmpty)
+        }
+        let again = self.turn(of: jobs.waiting[0])
+        #expect(!again.isPrepared)
+    }
+
+    @Test mutating func `what was asked for a job is forgotten when it is given back`() throws {
+        let jobs = try self.ahead(2)
+        let first = self.turn(of: jobs.moving[0])
+        #expect(first.begun.count == 2)
+        // Nothing begins for half a second.
+        guard case .wait = self.step(900) else { throw Unexpected() }
+        let turn = self.turn(of: jobs.waiting[1])
+        #expect(!turn.isPrepared && turn.begun.isEmpty)
     }
 
     /// Forty slots full, ten jobs ahead of them: two hundred moves a second end.

@@ -1,4 +1,6 @@
 import Foundation
+import NIOCore
+import NIOPosix
 import Proof
 
 @testable import S3File
@@ -55,8 +57,13 @@ struct SimulatedPool {
     private var workers: [Worker] = []
     private let failureRate: Int
 
+    /// The attempt for which something was asked last.
+    private var prepared: [UUID: Int16] = [:]
+    private static let nothing = MultiThreadedEventLoopGroup.singleton.any().makeSucceededFuture(Preparation?.none)
+
     private(set) var steps = 0
     private(set) var attempts = 0
+    private(set) var preparedAttempts = 0
     private(set) var lostLeases = 0
     private(set) var refusedSettles = 0
     var left: Int { self.rows.values.count { !$0.isStored } }
@@ -248,6 +255,17 @@ struct SimulatedPool {
         }
         self.attempts += 1
         self.workers[slot].moving.insert(job.id)
+        let isPrepared =
+            self.workers[slot].state.turn(of: job) { upcoming in
+                self.prepared[upcoming.id] = upcoming.attempt
+                return Self.nothing
+            } != nil
+        if isPrepared {
+            guard self.prepared[job.id] == job.attempt else {
+                throw Broken(description: "an attempt has what was asked for another")
+            }
+            self.preparedAttempts += 1
+        }
         // Now and then one that outlives a lease.
         let duration = self.happens(20) ? self.milliseconds(5_000..<40_000) : self.milliseconds(1..<400)
         self.add(.moveEnd(slot: slot, number: self.workers[slot].number, job), after: duration)

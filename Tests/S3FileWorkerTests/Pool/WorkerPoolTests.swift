@@ -248,6 +248,46 @@ import Testing
         }
     }
 
+    @Test func `an app's open transaction that has cancelled an upload while it moved holds up nothing else`() async throws {
+        try await Storeroom.with { here in
+            let work = LateWork(late: try await here.enqueueUnmoved(1)[0])
+            var configuration = here.connections.configuration
+            configuration.workerConcurrency = 2
+            let pool = try WorkerPool(configuration: configuration, options: .init(), work: work, logger: .quiet)
+            try await self.withPool(pool) { _ in
+                try await eventually("it moves") { try await here.queue.upload(work.late)?.status == .moving }
+                try await here.queue.client.withTransaction { transaction in
+                    _ = try await transaction.query("select s3file.cancel(\(work.late))")
+                    work.isOver.withLockedValue { $0 = true }
+                    // More than the worker would have in hand, did it wait for one of them.
+                    let others = try await here.enqueueUnmoved(60)
+                    try await here.queue.notify()
+                    try await eventually("the others are stored") {
+                        try await here.queue.uploads(others).values.allSatisfy { $0.status == .stored }
+                    }
+                    #expect(try await here.queue.upload(work.late)?.status == .moving)
+                }
+                try await eventually("and then this one") { try await here.queue.upload(work.late)?.status == .stored }
+            }
+        }
+    }
+
+    @Test func `in the one slot that there is, a job is prepared while the one before it moves`() async throws {
+        try await Storeroom.with { here in
+            let ids = try await here.enqueueUnmoved(150)
+            var configuration = here.connections.configuration
+            configuration.workerConcurrency = 1
+            let work = PreparingWork()
+            let pool = try WorkerPool(configuration: configuration, options: .init(), work: work, logger: .quiet)
+            try await self.withPool(pool) { _ in
+                try await eventually("all are moved") { work.seen.withLockedValue { $0.moves } >= ids.count }
+            }
+            let seen = work.seen.withLockedValue { $0 }
+            #expect(seen.most == 1)
+            #expect(seen.prepared > 0 && seen.besideAMove > 0 && seen.ofAnother == 0, "\(seen)")
+        }
+    }
+
     @Test func `a pool serves only the queues that it was given`() async throws {
         try await Storeroom.with { here in
             _ = try await here.queue.client.query("select s3file.set_queue('other')")
@@ -264,6 +304,66 @@ import Testing
             let status = try await here.queue.upload(others[0])?.status
             #expect(status == .queued)
         }
+    }
+}
+
+/// One move ends when it is told to, the others at once.
+private final class LateWork: StoreWork {
+    let late: UUID
+    let isOver = NIOLockedValueBox(false)
+
+    init(late: UUID) {
+        self.late = late
+    }
+
+    func move(_ attempt: Attempt) async -> Outcome {
+        while attempt.job.id == self.late, !self.isOver.withLockedValue({ $0 }) {
+            do { try await Task.sleep(for: .milliseconds(10)) } catch { return .givenBack }
+        }
+        return .stored(etag: attempt.job.etag, versionID: nil)
+    }
+
+    func deleteTmpObjects(_ objects: [TmpObject], bucket: String) async throws -> (gone: [TmpObject], failure: String?) {
+        (objects, nil)
+    }
+}
+
+/// Moves take a while, and nothing is done in S3.
+private final class PreparingWork: StoreWork {
+    struct Seen {
+        var (moving, most, moves) = (0, 0, 0)
+        var (prepared, besideAMove, ofAnother) = (0, 0, 0)
+    }
+
+    let seen = NIOLockedValueBox(Seen())
+
+    private func content(of attempt: Attempt) -> StoredContent {
+        StoredContent(type: "text/plain", filename: "\(attempt.job.id)")
+    }
+
+    func asksFirst(_ attempt: Attempt) async -> Bool { true }
+
+    func prepare(_ attempt: Attempt) async -> Preparation? {
+        self.seen.withLockedValue { if $0.moving > 0 { $0.besideAMove += 1 } }
+        return Preparation(found: .nothing, content: self.content(of: attempt), askedAt: .now)
+    }
+
+    func move(_ attempt: Attempt) async -> Outcome {
+        self.seen.withLockedValue { seen in
+            seen.moving += 1
+            seen.moves += 1
+            seen.most = max(seen.most, seen.moving)
+            guard let content = attempt.preparation?.content else { return }
+            seen.prepared += 1
+            if content != self.content(of: attempt) { seen.ofAnother += 1 }
+        }
+        try? await Task.sleep(for: .milliseconds(4))
+        self.seen.withLockedValue { $0.moving -= 1 }
+        return .stored(etag: attempt.job.etag, versionID: nil)
+    }
+
+    func deleteTmpObjects(_ objects: [TmpObject], bucket: String) async throws -> (gone: [TmpObject], failure: String?) {
+        (objects, nil)
     }
 }
 

@@ -109,6 +109,8 @@ import Testing
             // Records that are forgotten on purpose leave such files behind.
             let pruned = try await here.reconcile(keepingStored: .seconds(86_400))
             #expect(pruned.found == [])
+            // Nor is a clock believed to the minute.
+            #expect(try await here.reconcile(hoursAhead: 23.9, keepingStored: .seconds(86_400)).found == [])
 
             let careful = try await here.reconcile { $0.applies = true }
             #expect(careful.found.map(\.outcome) == [.needsForce, .needsForce])
@@ -126,6 +128,21 @@ import Testing
             )
             #expect(try rows.map { try $0["key", String.self] } == ["backup/x", "docs/x"])
             #expect(try await here.reconcile().found == [])
+
+            // Somebody's copy of a file that is stored may come to lie there, and has its stamp.
+            let other = try await here.store("other", key: "docs/other")
+            let stamped = try await here.s3.headObject(bucket: here.bucket, key: "docs/other").metadata
+            try await here.put("docs/x", "other", metadata: stamped)
+            #expect(try await here.reconcile(self.all).found == [])
+            let isBuried = try await here.queue.buryCopy(
+                of: other,
+                attempt: nil,
+                bucket: here.bucket,
+                key: "docs/x",
+                size: 5,
+                etag: "\"x\""
+            )
+            #expect(!isBuried)
         }
     }
 

@@ -19,7 +19,7 @@ struct StatusDocument {
     init(_ uploads: [Upload], now: Date) throws {
         self.uploads = uploads
         var digest = SHA256()
-        for upload in uploads { digest.update(data: try upload.json()) }
+        for upload in uploads { digest.update(data: try upload.forSender.json()) }
         let period = uploads.contains { $0.status == .stored } ? Int(now.timeIntervalSince1970) / 1_200 : 0
         digest.update(data: Data("\(period)".utf8))
         self.entityTag = "\"" + digest.finalize().prefix(16).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() + "\""
@@ -28,7 +28,7 @@ struct StatusDocument {
     /// The one upload.
     func single(_ uploads: Uploads) async throws -> ByteBuffer {
         var body = ByteBuffer()
-        for upload in self.uploads.prefix(1) { body.writeBytes(try upload.json(url: try await uploads.url(of: upload))) }
+        for upload in self.uploads.prefix(1) { body.writeBytes(try await upload.json(for: uploads)) }
         return body
     }
 
@@ -37,7 +37,7 @@ struct StatusDocument {
         var body = ByteBuffer(string: #"{"uploads":["#)
         for (index, upload) in self.uploads.enumerated() {
             if index > 0 { body.writeString(",") }
-            body.writeBytes(try upload.json(url: try await uploads.url(of: upload)))
+            body.writeBytes(try await upload.json(for: uploads))
         }
         body.writeString("]}")
         return body

@@ -139,7 +139,7 @@ struct StatusStream: AsyncSequence, Sendable {
             if upload.status.isFinal { self.open.remove(upload.id) } else { self.open.insert(upload.id) }
             // One line, as JSON escapes those within.
             bytes.writeString("event: status\nid: \(self.last.text)\ndata: ")
-            bytes.writeBytes(try upload.json(url: try await self.uploads.url(of: upload)))
+            bytes.writeBytes(try await upload.json(for: self.uploads))
             bytes.writeString("\n\n")
         }
     }

@@ -48,7 +48,7 @@ const sync = (input) => {
   }
   list.hidden = !files.length
   mark(picker)
-  if (input.form) settle(input.form)
+  settle(homeOf(input))
 }
 
 const put = (input, files) => {
@@ -74,16 +74,16 @@ const onChange = ({ target: input }) => {
   const { s3fOptions } = input.dataset
   if (s3fOptions && input.multiple) kit.add?.(input)
   sync(input)
-  if (/immediate/.test(s3fOptions) || (input.form && stateOf(input.form).busy)) begin(pickerOf(input).entries)
+  if (/immediate/.test(s3fOptions) || stateOf(homeOf(input)).busy) begin(pickerOf(input).entries)
 }
 
 // Inputs come and go. One that has gone sends nothing any more, and its form does not wait for it.
 const onMutation = () => {
   for (const input of document.querySelectorAll(PICKER)) if (!pickers.has(input)) sync(input)
-  for (const { gone, picker, form } of [...moving, ...queue]) {
+  for (const { gone, picker, home } of [...moving, ...queue]) {
     if (gone || picker.input.isConnected) continue
     picker.entries.forEach(drop)
     picker.entries = []
-    if (form) settle(form)
+    settle(home)
   }
 }

@@ -2,19 +2,19 @@
 // MARK: the form
 
 // When nothing moves any more: what has become of it is said, and a form that waits for it goes.
-const settle = (form) => {
-  const state = stateOf(form)
-  const entries = entriesOf(form)
-  kit.offer?.(form)
+const settle = (home) => {
+  const state = stateOf(home)
+  const entries = entriesOf(home)
+  kit.offer?.(home)
   if (!state.hasBegun || entries.some(isMoving)) return
   const count = entries.filter(({ state }) => state !== 'uploaded').length
   const sendable = state.busy && entries.length && !count
   if (entries.length) state.say(count ? text('missed', { count, total: entries.length }) : text(sendable ? 'sending' : 'done'))
   state.busy = state.hasBegun = false
-  set(form, 'data-s3f-busy')
+  set(home, 'data-s3f-busy')
   // When every file was cancelled, nobody wants the form sent.
-  if (!sendable || !form.isConnected) return
-  HTMLFormElement.prototype.requestSubmit.call(form, state.submitter?.form === form ? state.submitter : null)
+  if (!sendable || !home.isConnected) return
+  HTMLFormElement.prototype.requestSubmit.call(home, state.submitter?.form === home ? state.submitter : null)
 }
 
 // First in line, so that every other listener sees one submit only: the one that carries the keys.
@@ -75,11 +75,29 @@ const onFormData = ({ target: form, formData }) => {
 
 // MARK: <s3file-status src="/s3file/uploads/…?token=…">
 
+let journeys
+
+// Nothing else brings the elements to life: a module that cannot be loaded is tried again, ever more seldom, and meanwhile they say so.
+const loadJourneys = async (pause = 1000) => {
+  try {
+    return await load('status')
+  } catch {
+    if (pause > 2000) {
+      for (const element of document.querySelectorAll('s3file-status')) {
+        element.dataset.state = 'unknown'
+        element.replaceChildren(make('p', 's3file-state', text('unknown')))
+      }
+    }
+    await new Promise((resolve) => setTimeout(resolve, pause))
+    return loadJourneys(Math.min(2 * pause, 30_000))
+  }
+}
+
 class S3FileStatus extends HTMLElement {
   static observedAttributes = ['src']
 
   async connectedCallback() {
-    (await load('status')).watch(this, kit)
+    (await (journeys ??= loadJourneys())).watch(this, kit)
   }
 
   attributeChangedCallback() {
@@ -103,7 +121,7 @@ if (!customElements.get('s3file-status')) {
   // At the start, and when the page comes back from the cache: then it may be sent again.
   addEventListener('pageshow', () => {
     for (const input of document.querySelectorAll(PICKER)) {
-      if (input.form) stateOf(input.form).sent = -1e9
+      stateOf(homeOf(input)).sent = -1e9
       sync(input)
     }
   })

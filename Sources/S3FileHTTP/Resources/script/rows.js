@@ -5,7 +5,7 @@ const PICKER = 'input.s3file[type=file]'
 
 // input → {input, list, entries, described}
 const pickers = new WeakMap()
-// form → {status, alert, busy, sent, …}
+// form, or page → {status, alert, busy, sent, …}
 const forms = new WeakMap()
 let serial = 0
 
@@ -61,30 +61,39 @@ const pickerOf = (input) => {
   return picker
 }
 
-const inputsOf = (form) =>
-  [...form.getRootNode().querySelectorAll(PICKER)].filter((input) => input.form === form && !input.matches(':disabled'))
+// Where an input's files are counted and told of: in its form. Inputs without one have the page in common.
+const homeOf = ({ form }) => form ?? document.body
 
-const entriesOf = (form) => inputsOf(form).flatMap((input) => pickerOf(input).entries)
+const inputsOf = (home) =>
+  [...home.getRootNode().querySelectorAll(PICKER)].filter((input) => homeOf(input) === home && !input.matches(':disabled'))
 
-const stateOf = (form) => {
-  let state = forms.get(form)
+const entriesOf = (home) => inputsOf(home).flatMap((input) => pickerOf(input).entries)
+
+const stateOf = (home) => {
+  let state = forms.get(home)
   if (!state) {
     state = { status: spoken('status'), alert: spoken('alert'), sent: -1e9 }
     state.say = speaker(state.status)
-    forms.set(form, state)
+    forms.set(home, state)
   }
-  if (!state.status.isConnected) form.append(state.status, state.alert)
+  if (!state.status.isConnected) home.append(state.status, state.alert)
   return state
 }
 
-const say = ({ form }, words) => form && stateOf(form).say(words)
+const say = (input, words) => stateOf(homeOf(input)).say(words)
 
-// A change is announced; the same words twice are not.
-const alarm = ({ form }, words) => {
-  if (!form) return
-  const { alert } = stateOf(form)
-  alert.textContent = ''
-  setTimeout(() => (alert.textContent = words), 50)
+// A change is announced; the same words twice are not. What goes wrong at the same time is told together, or the last alone would be heard.
+const alarm = (input, words) => {
+  const state = stateOf(homeOf(input))
+  if (!state.alarms) {
+    state.alarms = new Set()
+    state.alert.textContent = ''
+    setTimeout(() => {
+      state.alert.textContent = [...state.alarms].join(' ')
+      state.alarms = null
+    }, 50)
+  }
+  state.alarms.add(words)
 }
 
 const emit = ({ picker, file, key }, name, detail) =>

@@ -24,6 +24,7 @@ const texts = {
   missed: '{count} of {total} files could not be uploaded.',
   done: 'All files are uploaded.',
   sending: 'All files are uploaded. Sending the form.',
+  unknown: 'This upload cannot be shown. Reload the page.',
 }
 
 // The page's own words are looked for when the first is needed: then they are there.

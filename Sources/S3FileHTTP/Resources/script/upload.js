@@ -119,7 +119,7 @@ const upload = async (entry) => {
       emit(entry, 'uploaded')
     }
   }
-  if (entry.form) settle(entry.form)
+  settle(entry.home)
   next()
 }
 
@@ -135,21 +135,21 @@ const begin = (entries) => {
   const todo = entries.filter(({ state, refused }) => !refused && /^(chosen|error)$/.test(state))
   if (!todo.length) return
   const [{ picker: { input } }] = todo
-  const { form } = input
+  const home = homeOf(input)
   for (const entry of todo) {
     show(entry, 'waiting')
-    entry.form = form
+    entry.home = home
   }
   queue.push(...todo)
-  if (form) Object.assign(stateOf(form), { quarter: 0, hasBegun: true })
+  Object.assign(stateOf(home), { quarter: 0, hasBegun: true })
   say(input, text('starting', { count: todo.length }))
   // While the network is there.
-  load('retry').then(({ prepare }) => prepare(kit, form)).catch(() => 0)
+  load('retry').then(({ prepare }) => prepare(kit, home)).catch(() => 0)
   next()
 }
 
 // What the modules that are loaded on demand work with, and where they put what they bring.
 const kit = {
   texts, text, number, measure, step, size, set, make, buttonOf, label, nameOf, barOf, spoken, speaker, say, show, emit,
-  pickerOf, stateOf, entriesOf, isMoving, sync, put, remove, begin, moving, send,
+  pickerOf, homeOf, stateOf, entriesOf, isMoving, sync, put, remove, begin, moving, send,
 }
