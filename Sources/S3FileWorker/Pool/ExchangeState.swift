@@ -40,9 +40,9 @@ struct ExchangeState {
     /// Outcomes wait this long for others, while there are any to come.
     static let gatherTime = Duration.milliseconds(10)
     /// The same while there is work at hand: a claim that takes them along is not far.
-    static let busyGatherTime = Duration.milliseconds(25)
+    static let busyGatherTime = Duration.milliseconds(50)
     /// How much of the next work is claimed beyond the slots, and how much at most where an exchange takes long.
-    static let aheadTime = Duration.milliseconds(50)
+    static let aheadTime = Duration.milliseconds(100)
     static let longestAheadTime = Duration.milliseconds(200)
     /// Half of what is ahead is to last for one exchange, and twice if need be.
     static let aheadExchanges = 4

@@ -192,32 +192,32 @@ import Testing
 
     // MARK: Ahead of the slots
 
-    /// Fills the eight slots with moves of which forty a second end, and claims this many of the two that will begin within 50 ms.
+    /// Fills the eight slots with moves of which twenty a second end, and claims this many of the two that will begin within 100 ms.
     private mutating func ahead(_ count: Int) throws -> (moving: [Job], waiting: [Job]) {
         let jobs = try self.claimed(4, at: 0) + self.claimed(4, at: 1)
-        for (index, time) in [100, 120, 140, 160, 200].enumerated() { self.move(jobs[index...index], at: time) }
+        for (index, time) in [100, 140, 180, 220, 300].enumerated() { self.move(jobs[index...index], at: time) }
         self.state.ring(notified: true)
-        let refill = try self.errand(200)
+        let refill = try self.errand(300)
         #expect(refill.outcomes.count == 5 && refill.look?.room == 5)
         let others = (0..<5).map { _ in Job.sample() }
-        self.state.done(refill, claimed: others, now: self.at(200))
-        guard case .move(let begun) = self.step(200), begun == others else { throw Unexpected() }
+        self.state.done(refill, claimed: others, now: self.at(300))
+        guard case .move(let begun) = self.step(300), begun == others else { throw Unexpected() }
         self.state.ring(notified: true)
-        let ahead = try self.errand(201)
+        let ahead = try self.errand(301)
         #expect(ahead.look?.room == 2)
         let waiting = (0..<count).map { _ in Job.sample() }
-        self.state.done(ahead, claimed: waiting, now: self.at(201))
-        guard case .wait = self.step(202) else { throw Unexpected() }
+        self.state.done(ahead, claimed: waiting, now: self.at(301))
+        guard case .wait = self.step(302) else { throw Unexpected() }
         return (jobs.suffix(3) + others, waiting)
     }
 
     @Test mutating func `where moves are short, more is claimed than there are slots, and a free slot takes it at once`() throws {
         let jobs = try self.ahead(2)
         for index in 0..<2 {
-            let ended = self.state.moved((jobs.moving[index], .stored(etag: "\"1\"", versionID: nil)), now: self.at(210 + index))
+            let ended = self.state.moved((jobs.moving[index], .stored(etag: "\"1\"", versionID: nil)), now: self.at(310 + index))
             #expect(ended.next == jobs.waiting[index])
         }
-        let none = self.state.moved((jobs.moving[2], .stored(etag: "\"1\"", versionID: nil)), now: self.at(212))
+        let none = self.state.moved((jobs.moving[2], .stored(etag: "\"1\"", versionID: nil)), now: self.at(312))
         #expect(none.next == nil)
     }
 
@@ -232,32 +232,32 @@ import Testing
 
     @Test mutating func `what waits too long for a slot goes back to the queue`() throws {
         let jobs = try self.ahead(2)
-        guard case .wait(let late) = self.step(210) else { throw Unexpected() }
-        #expect(late == self.at(701))
-        guard case .wait(let until) = self.step(701) else { throw Unexpected() }
-        #expect(until == self.at(711))
-        let errand = try self.errand(711)
+        guard case .wait(let late) = self.step(310) else { throw Unexpected() }
+        #expect(late == self.at(801))
+        guard case .wait(let until) = self.step(801) else { throw Unexpected() }
+        #expect(until == self.at(811))
+        let errand = try self.errand(811)
         #expect(errand.outcomes.map(\.job) == jobs.waiting && errand.outcomes.allSatisfy { $0.outcome == .givenBack })
         #expect(errand.look == nil)
     }
 
     @Test mutating func `a shutdown gives back what waits, and finishes what moves`() throws {
         let jobs = try self.ahead(2)
-        self.state.drain(now: self.at(205))
-        guard case .wait(let until) = self.step(206) else { throw Unexpected() }
-        let errand = try self.errand(206 + 10)
-        #expect(until == self.at(216) && errand.outcomes.map(\.job) == jobs.waiting)
-        let ended = self.state.moved((jobs.moving[0], .stored(etag: "\"1\"", versionID: nil)), now: self.at(220))
+        self.state.drain(now: self.at(305))
+        guard case .wait(let until) = self.step(306) else { throw Unexpected() }
+        let errand = try self.errand(306 + 10)
+        #expect(until == self.at(316) && errand.outcomes.map(\.job) == jobs.waiting)
+        let ended = self.state.moved((jobs.moving[0], .stored(etag: "\"1\"", versionID: nil)), now: self.at(320))
         #expect(ended.next == nil)
     }
 
     @Test mutating func `what waits is in flight, when that is compared`() throws {
         let jobs = try self.ahead(2)
         self.state.ring(notified: true)
-        self.move(jobs.moving.prefix(1), at: 210)
-        let errand = try self.errand(260)
-        self.state.failed(errand, now: self.at(261))
-        guard case .giveBackOthers(let inFlight) = self.step(400) else { throw Unexpected() }
+        self.move(jobs.moving.prefix(1), at: 310)
+        let errand = try self.errand(360)
+        self.state.failed(errand, now: self.at(361))
+        guard case .giveBackOthers(let inFlight) = self.step(500) else { throw Unexpected() }
         #expect(Set(inFlight).isSuperset(of: jobs.waiting.map(\.id)))
     }
 
@@ -279,7 +279,7 @@ import Testing
         #expect(!first.isPrepared && first.begun == jobs.waiting)
         let second = self.turn(of: jobs.moving[1])
         #expect(!second.isPrepared && second.begun.isEmpty)
-        self.move(jobs.moving.prefix(2), at: 210)
+        self.move(jobs.moving.prefix(2), at: 310)
         for job in jobs.waiting {
             let turn = self.turn(of: job)
             #expect(turn.isPrepared && turn.begun.isEmpty)
@@ -298,7 +298,7 @@ import Testing
         #expect(!turn.isPrepared && turn.begun.isEmpty)
     }
 
-    /// Forty slots full, ten jobs ahead of them: two hundred moves a second end.
+    /// Forty slots full, ten jobs ahead of them: a hundred moves a second end.
     private static func busy(_ start: ContinuousClock.Instant) throws -> (state: ExchangeState, moving: [Job]) {
         var state = ExchangeState(concurrency: 40, mostErrands: 2, drainTimeout: .seconds(20), now: start)
         var moving: [Job] = []
@@ -314,11 +314,11 @@ import Testing
         try claim(20, at: 0)
         try claim(20, at: 0)
         for index in 0...20 {
-            _ = state.moved((moving[index], .stored(etag: "\"1\"", versionID: nil)), now: start + .milliseconds(100 + 5 * index))
+            _ = state.moved((moving[index], .stored(etag: "\"1\"", versionID: nil)), now: start + .milliseconds(100 + 10 * index))
         }
         moving.removeFirst(21)
-        try claim(25, at: 200)
-        try claim(6, at: 200)
+        try claim(25, at: 300)
+        try claim(6, at: 300)
         return (state, moving)
     }
 
@@ -326,15 +326,15 @@ import Testing
         var (state, moving) = try Self.busy(self.start)
         #expect(moving.count == 40)
         for index in 0..<4 {
-            let ended = state.moved((moving[index], .stored(etag: "\"1\"", versionID: nil)), now: self.at(205))
+            let ended = state.moved((moving[index], .stored(etag: "\"1\"", versionID: nil)), now: self.at(305))
             #expect(ended.next != nil)
         }
         // Neither the room nor the outcomes are worth an exchange yet.
-        guard case .wait(let until) = state.next(now: self.at(205), mayClaim: true) else { throw Unexpected() }
-        #expect(until == self.at(230))
-        let ended = state.moved((moving[4], .stored(etag: "\"1\"", versionID: nil)), now: self.at(206))
+        guard case .wait(let until) = state.next(now: self.at(305), mayClaim: true) else { throw Unexpected() }
+        #expect(until == self.at(350))
+        let ended = state.moved((moving[4], .stored(etag: "\"1\"", versionID: nil)), now: self.at(306))
         #expect(ended.next != nil && ended.isReason)
-        guard case .exchange(let errand) = state.next(now: self.at(206), mayClaim: true) else { throw Unexpected() }
+        guard case .exchange(let errand) = state.next(now: self.at(306), mayClaim: true) else { throw Unexpected() }
         #expect(errand.look?.room == 5 && errand.outcomes.count == 5)
     }
 
@@ -351,7 +351,7 @@ import Testing
             }
         }
         for round in 0..<30 {
-            let now = self.at(300 + 100 * round)
+            let now = self.at(400 + 100 * round)
             // As many end as before.
             for _ in 0..<min(20, moving.count) {
                 if let next = state.moved((moving.removeFirst(), .stored(etag: "\"1\"", versionID: nil)), now: now).next {
