@@ -2,14 +2,6 @@ import Foundation
 import Hummingbird
 import S3
 
-/// A part as it was found: looked at, and closed again, since there may be more of them than files may be open.
-private struct FoundPart: Sendable {
-    var number: Int
-    var size: Int64
-    var etag: String
-    var checksums: [String: String]
-}
-
 /// A part as CompleteMultipartUpload names it.
 private struct RequestedPart: Sendable {
     var number: Int
@@ -27,14 +19,14 @@ extension Operations {
         let payload = try self.payload(request, verified, checksumIsOfObject: true)
         let parts = try Self.requestedParts(try await payload.collect(upTo: Self.maximumDocument))
         let condition = try await self.disk.run { try $0.begin(asked, bucket, key) }
-        let found = try await self.disk.run { [minimum = self.configuration.minimumPartSize] in
+        let records = try await self.disk.run { [minimum = self.configuration.minimumPartSize] in
             try Self.check(parts, of: upload, minimum: minimum, in: $0)
         }
-        let members = found.map { part in
+        let members = zip(parts, records).map { part, record in
             ObjectRecord.Part(
                 number: part.number,
-                size: part.size,
-                checksums: part.checksums.filter { $0.key == upload.checksum.headerName }
+                size: record.size,
+                checksums: record.checksums.filter { $0.key == upload.checksum.headerName }
             )
         }
         try Self.checkSize(request, members.reduce(0) { $0 + $1.size })
@@ -42,10 +34,10 @@ extension Operations {
 
         let writer = try await self.disk.run { try $0.makeWriter() }
         let stored = try await self.disk.discarding(writer) {
-            for part in found {
+            for (part, record) in zip(parts, records) {
                 let file = try await self.disk.run { try $0.part(part.number, of: upload) }
-                guard let file, file.record.etag == part.etag, file.record.size == part.size else { throw Self.invalidPart }
-                try await self.append(0..<part.size, of: file, to: writer)
+                guard let file, file.record.etag == record.etag, file.record.size == record.size else { throw Self.invalidPart }
+                try await self.append(0..<record.size, of: file, to: writer)
             }
             var write = ObjectWrite(bucket: bucket, key: key, etag: Self.etag(parts, upload.attributes))
             write.attributes = upload.attributes
@@ -111,14 +103,15 @@ extension Operations {
         )
     }
 
-    /// Looks at the parts, each of which must be the one that the client means, and all but the last big enough.
+    /// Looks at the parts, each of which must be the one that the client means, and all but the last big enough. Their files are closed again,
+    /// since there may be more of them than files may be open.
     private static func check(
         _ parts: [RequestedPart],
         of upload: UploadRecord,
         minimum: Int64,
         in store: Store
-    ) throws -> [FoundPart] {
-        var found: [FoundPart] = []
+    ) throws -> [ObjectRecord] {
+        var records: [ObjectRecord] = []
         for (index, part) in parts.enumerated() {
             if upload.checksumType == .composite, part.checksums.isEmpty {
                 throw S3Error.invalidRequest(
@@ -144,11 +137,9 @@ extension Operations {
                     ]
                 )
             }
-            found.append(
-                FoundPart(number: part.number, size: record.size, etag: record.etag, checksums: record.checksums)
-            )
+            records.append(record)
         }
-        return found
+        return records
     }
 
     private static func checkSize(_ request: S3Request, _ size: Int64) throws(S3Error) {

@@ -32,8 +32,8 @@ package struct Settlement: Sendable, Equatable {
 extension UploadQueue {
     /// Settles many attempts in one statement, each fenced by its id, attempt and worker.
     ///
-    /// - Returns: those for which it took effect, or will when it is sent again. The others were lost to another attempt: whoever holds them now decides, and nothing may be
-    ///   done on their behalf.
+    /// - Returns: those for which it took effect, or will when it is sent again. The others were lost to another attempt: whoever holds them now
+    ///   decides, and nothing may be done on their behalf.
     package func settle(_ outcomes: [(job: Job, outcome: Outcome)], worker: Int64) async throws -> [UUID: Settlement] {
         guard !outcomes.isEmpty else { return [:] }
         return try Self.settlements(

@@ -307,8 +307,17 @@ import Testing
     }
 }
 
+/// There are no objects, and so none to delete.
+private protocol StorelessWork: StoreWork {}
+
+extension StorelessWork {
+    func deleteTmpObjects(_ objects: [TmpObject], bucket: String) async throws -> (gone: [TmpObject], failure: String?) {
+        (objects, nil)
+    }
+}
+
 /// One move ends when it is told to, the others at once.
-private final class LateWork: StoreWork {
+private final class LateWork: StorelessWork {
     let late: UUID
     let isOver = NIOLockedValueBox(false)
 
@@ -322,14 +331,10 @@ private final class LateWork: StoreWork {
         }
         return .stored(etag: attempt.job.etag, versionID: nil)
     }
-
-    func deleteTmpObjects(_ objects: [TmpObject], bucket: String) async throws -> (gone: [TmpObject], failure: String?) {
-        (objects, nil)
-    }
 }
 
 /// Moves take a while, and nothing is done in S3.
-private final class PreparingWork: StoreWork {
+private final class PreparingWork: StorelessWork {
     struct Seen {
         var (moving, most, moves) = (0, 0, 0)
         var (prepared, besideAMove, ofAnother) = (0, 0, 0)
@@ -361,22 +366,14 @@ private final class PreparingWork: StoreWork {
         self.seen.withLockedValue { $0.moving -= 1 }
         return .stored(etag: attempt.job.etag, versionID: nil)
     }
-
-    func deleteTmpObjects(_ objects: [TmpObject], bucket: String) async throws -> (gone: [TmpObject], failure: String?) {
-        (objects, nil)
-    }
 }
 
 /// Everything succeeds at once, and nothing is done in S3.
-private final class InstantWork: StoreWork {
+private final class InstantWork: StorelessWork {
     let moved = NIOLockedValueBox<[Job]>([])
 
     func move(_ attempt: Attempt) async -> Outcome {
         self.moved.withLockedValue { $0.append(attempt.job) }
         return .stored(etag: attempt.job.etag, versionID: nil)
-    }
-
-    func deleteTmpObjects(_ objects: [TmpObject], bucket: String) async throws -> (gone: [TmpObject], failure: String?) {
-        (objects, nil)
     }
 }
