@@ -25,6 +25,7 @@ let configuration = Target.Dependency.product(name: "Configuration", package: "s
 let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
+let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
@@ -349,7 +350,7 @@ let package = Package(
             dependencies: [
                 "S3FileWorker", "S3File", "S3DevServer", "S3", "S3FileObservability", "Postgres", "Proof", "TestEnvironment",
                 asyncHTTPClient,
-                coreMetrics, logging, nioConcurrencyHelpers, nioCore, serviceLifecycle,
+                coreMetrics, heap, logging, nioConcurrencyHelpers, nioCore, nioPosix, serviceLifecycle,
             ],
             swiftSettings: swiftSettings
         ),

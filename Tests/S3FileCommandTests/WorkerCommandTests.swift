@@ -66,15 +66,12 @@ import Testing
             let line = try await program.line(containing: "Worker registered")
             #expect(line.hasPrefix("{"))
             _ = try await program.line(containing: "Connected to Postgres")
-            let ports = try String(contentsOfFile: "/proc/\(program.processIdentifier)/net/tcp", encoding: .utf8)
             let sockets = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(program.processIdentifier)/fd").compactMap
             {
                 try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(program.processIdentifier)/fd/\($0)")
             }
-            for line in ports.split(separator: "\n").dropFirst() {
-                let fields = line.split(separator: " ")
-                guard fields.count > 9, fields[3] == "0A" else { continue }
-                #expect(!sockets.contains("socket:[\(fields[9])]"), "it listens at \(fields[1])")
+            for socket in try TCPSocket.all(seenBy: "\(program.processIdentifier)") where socket.state == .listening {
+                #expect(!sockets.contains("socket:[\(socket.inode)]"), "it listens at \(socket.local)")
             }
         }
         #expect(code == 0)

@@ -56,10 +56,12 @@ package final class FaultProxy: Sendable {
 
     /// The server's URL by way of the proxy.
     package let url: String
+    private let port: Int
     private let state: NIOLockedValueBox<State>
 
-    fileprivate init(url: String, server: HostAndPort) {
+    fileprivate init(url: String, port: Int, server: HostAndPort) {
         self.url = url
+        self.port = port
         self.state = NIOLockedValueBox(State(server: server))
     }
 
@@ -83,6 +85,12 @@ package final class FaultProxy: Sendable {
 
     /// How many connections are open.
     package var open: Int { self.state.withLockedValue { $0.connections.count } }
+
+    /// How many connections the clients' kernel holds for established: a socket that was closed here lives on in a process that is just being
+    /// started, which has a copy of it until it runs its own program, and the peer hears of the end only then.
+    package func established() throws -> Int {
+        try TCPSocket.all().count { $0.remotePort == self.port && $0.state == .established }
+    }
 
     /// Resets every connection that is open now; new ones go as ever.
     package func cut() {
@@ -228,7 +236,7 @@ package func withFaultProxy<R: Sendable>(to url: String, _ body: (FaultProxy) as
             }
         }
     guard let port = server.channel.localAddress?.port else { throw FaultProxyError() }
-    let proxy = FaultProxy(url: url.replacing(place.description, with: "127.0.0.1:\(port)"), server: place)
+    let proxy = FaultProxy(url: url.replacing(place.description, with: "127.0.0.1:\(port)"), port: port, server: place)
     return try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask {
             try await server.executeThenClose { clients in

@@ -5,8 +5,6 @@ import ServiceLifecycle
 /// Looks at how everything stands for all who watch: once a second for a whole process, however many they are, and never while nobody does.
 /// A look that takes long is followed by a longer pause, so that a database in trouble is not asked for more than a tenth of the time.
 package final class OverviewFeed: Sendable {
-    /// From the beginning of a look to the next one.
-    static let interval = Duration.seconds(1)
     /// Looks take one part of the time in so many, at most.
     static let share = 10
     /// How many may watch at a time.
@@ -32,12 +30,15 @@ package final class OverviewFeed: Sendable {
 
     private let queue: UploadQueue
     private let logger: Logger
+    private let interval: Duration
     private let state = NIOLockedValueBox(State())
     private let bell = Doorbell()
 
-    package init(queue: UploadQueue, logger: Logger) {
+    /// - Parameter interval: from the beginning of a look to the next one.
+    package init(queue: UploadQueue, logger: Logger, interval: Duration = .seconds(1)) {
         self.queue = queue
         self.logger = logger
+        self.interval = interval
     }
 
     // MARK: Watching
@@ -121,7 +122,7 @@ package final class OverviewFeed: Sendable {
             }
             let start = ContinuousClock.now
             await self.look()
-            due = start + max(Self.interval, (ContinuousClock.now - start) * Self.share)
+            due = start + max(self.interval, (ContinuousClock.now - start) * Self.share)
         }
     }
 

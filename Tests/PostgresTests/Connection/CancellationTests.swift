@@ -19,7 +19,7 @@ struct CancellationTests {
                     let error = await #expect(throws: PostgresError.self) { try await sleeping.value }
                     #expect(error?.code == .cancelled)
                     #expect(error?.sqlState == "57014")
-                    #expect(ContinuousClock.now - start < .seconds(8))
+                    #expect(ContinuousClock.now - start < atOnce)
                     let after = try await client.pid()
                     #expect(after == pid)
                 }
@@ -69,7 +69,7 @@ struct CancellationTests {
                     task.cancel()
                     let error = await #expect(throws: PostgresError.self) { try await task.value }
                     #expect(error?.code == .cancelled)
-                    #expect(ContinuousClock.now - start < .seconds(8))
+                    #expect(ContinuousClock.now - start < atOnce)
                     let count = try await client.count("select count(*) from t")
                     #expect(count == 0)
                 }
@@ -132,7 +132,7 @@ struct CancellationTests {
             let error = await #expect(throws: PostgresError.self) { try await client.query("select pg_sleep(60)") }
             #expect(error?.code == .timeout)
             #expect(error?.sqlState == "57014")
-            #expect(ContinuousClock.now - start < .seconds(8))
+            #expect(ContinuousClock.now - start < atOnce)
             #expect(ContinuousClock.now - start >= .milliseconds(100))
             try await client.query("select pg_sleep(0.3)", timeout: .none)
             let own = await #expect(throws: PostgresError.self) {

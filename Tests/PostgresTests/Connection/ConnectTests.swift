@@ -25,7 +25,7 @@ struct ConnectTests {
         #expect(error?.code == .connection)
         #expect(error?.description.contains("did not answer within 0.3 seconds") == true, "\(String(describing: error))")
         #expect(error?.description.contains("DATABASE_URL") == true)
-        #expect(ContinuousClock.now - start < .seconds(8))
+        #expect(ContinuousClock.now - start < atOnce)
         run.cancel()
         try await run.value
     }
@@ -46,7 +46,6 @@ struct ConnectTests {
     func nextHost() async throws {
         let deaf = try SilentServer(backlogFull: true)
         try await withTestDatabase { _, url in
-            let start = ContinuousClock.now
             let place = try #require(HostAndPort(url))
             let connection = PostgresConnection(
                 configuration: PostgresConfiguration(
@@ -58,7 +57,6 @@ struct ConnectTests {
             let answer = try await connection.query("select 1 as one")[0]
             #expect(try answer["one", Int.self] == 1)
             await connection.close()
-            #expect(ContinuousClock.now - start < .seconds(8))
         }
     }
 
@@ -83,7 +81,10 @@ struct ConnectTests {
     func cancelled() async throws {
         let silence = try SilentServer()
         let connection = PostgresConnection(
-            configuration: PostgresConfiguration(url: "postgresql://127.0.0.1:\(silence.port)/nowhere")
+            configuration: PostgresConfiguration(
+                url: "postgresql://127.0.0.1:\(silence.port)/nowhere",
+                connectTimeout: .seconds(120)
+            )
         )
         let connecting = Task { try await connection.connect() }
         try await Task.sleep(for: .milliseconds(50))
@@ -91,6 +92,6 @@ struct ConnectTests {
         connecting.cancel()
         let error = await #expect(throws: PostgresError.self) { try await connecting.value }
         #expect(error?.code == .cancelled)
-        #expect(ContinuousClock.now - start < .seconds(8))
+        #expect(ContinuousClock.now - start < atOnce)
     }
 }

@@ -26,8 +26,9 @@ struct NetworkFaultTests {
             for round in 1...20 {
                 try await pool.query("select 1")
                 #expect(proxy.accepted == round)
+                #expect(try proxy.established() == 1)
                 proxy.cut()
-                try await eventually("the proxy has no connection") { proxy.open == 0 }
+                try await eventually("the cut has arrived") { try proxy.established() == 0 }
             }
         }
     }
@@ -69,7 +70,7 @@ struct NetworkFaultTests {
     }
 
     @Test(
-        "a server that falls silent under a statement costs its timeout, not more than 5 s beyond, and the pool goes on with new connections"
+        "a server that falls silent under a statement costs its timeout and a little, and the pool goes on with new connections"
     )
     func blackHole() async throws {
         try await self.withPool {
@@ -80,7 +81,7 @@ struct NetworkFaultTests {
             let start = ContinuousClock.now
             let error = await #expect(throws: PostgresError.self) { try await pool.query("select 1") }
             #expect(error?.code == .timeout)
-            #expect(ContinuousClock.now - start < .seconds(8))
+            #expect(ContinuousClock.now - start < atOnce)
             try await pool.query("select 1")
         }
     }
@@ -133,7 +134,7 @@ struct NetworkFaultTests {
             proxy.fault = .none
             let start = ContinuousClock.now
             _ = try await waiting.value
-            #expect(ContinuousClock.now - start < .seconds(8))
+            #expect(ContinuousClock.now - start < atOnce)
         }
     }
 }

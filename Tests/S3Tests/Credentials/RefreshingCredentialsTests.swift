@@ -43,8 +43,9 @@ struct RefreshingCredentialsTests {
     let source = Source()
     let clock = Clock()
 
-    func provider() -> RefreshingCredentials {
-        RefreshingCredentials(self.source, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })) { [clock] in
+    func provider(_ base: (any S3CredentialsProvider)? = nil) -> RefreshingCredentials {
+        RefreshingCredentials(base ?? self.source, logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })) {
+            [clock] in
             clock.now
         }
     }
@@ -176,30 +177,27 @@ struct RefreshingCredentialsTests {
     @Test("From a real endpoint: renewed before they end, kept while it fails, told of when they have ended")
     func endpoint() async throws {
         let answers: [ScriptedServer.Answer] = [
-            .status("200 OK", IssuedCredentials.json("FIRST", ends: Date(timeIntervalSinceNow: 4))),
-            .status("404 Not Found"), .status("200 OK", IssuedCredentials.json("SECOND")),
+            .status("200 OK", IssuedCredentials.json("FIRST", ends: self.clock.now + 3600)), .status("404 Not Found"),
+            .status("200 OK", IssuedCredentials.json("SECOND", ends: self.clock.now + 7200)), .status("404 Not Found"),
         ]
         try await IssuedCredentials.with(answers) { server, transport async throws in
-            var timing = RefreshingCredentials.Timing()
-            timing.pauseWithOld = .milliseconds(200)
-            let provider = RefreshingCredentials(
-                ContainerCredentials(
-                    environment: ["AWS_CONTAINER_CREDENTIALS_FULL_URI": "\(server.endpoint)/"],
-                    transport: transport
-                ),
-                timing: timing,
-                logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+            let endpoint = ContainerCredentials(
+                environment: ["AWS_CONTAINER_CREDENTIALS_FULL_URI": "\(server.endpoint)/"],
+                transport: transport
             )
-            var seen: [String] = []
-            let start = ContinuousClock.now
-            while seen.last != "SECOND", ContinuousClock.now - start < .seconds(20) {
-                let id = try await provider.credentials().accessKeyID
-                if seen.last != id { seen.append(id) }
-                try await Task.sleep(for: .milliseconds(20))
-            }
-            #expect(seen == ["FIRST", "SECOND"])
-            #expect(ContinuousClock.now - start < .seconds(4.5))
+            let provider = self.provider(endpoint)
+            #expect(try await provider.credentials().accessKeyID == "FIRST")
+            self.clock.advance(3600 - 200)
+            for _ in 0..<3 { #expect(try await provider.credentials().accessKeyID == "FIRST") }
+            #expect(server.requests.count == 2)
+            // The pause after a failure.
+            self.clock.advance(46)
+            for _ in 0..<3 { #expect(try await provider.credentials().accessKeyID == "SECOND") }
             #expect(server.requests.count == 3)
+            self.clock.advance(3600 + 200)
+            let error = await #expect(throws: CredentialsError.self) { try await provider.credentials() }
+            #expect(error?.reason.contains("404") == true)
+            #expect(server.requests.count == 4)
         }
     }
 }
