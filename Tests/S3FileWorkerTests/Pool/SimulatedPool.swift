@@ -27,8 +27,13 @@ struct SimulatedPool {
         var number: Int64
         var state: ExchangeState
         var beatSentAt: Instant
+        var slots: Set<UUID> = []
+        /// Of those, what has gone to the store.
         var moving: Set<UUID> = []
-        var isWaiting = false
+        /// What waits until the lease is certain again, as `WorkerLease.check` lets no request begin before.
+        var held: [Job] = []
+        /// The attempt for which it asked last.
+        var prepared: [UUID: Int16] = [:]
         /// Until then the process is stopped: what comes for it waits.
         var stoppedUntil: Instant
     }
@@ -68,8 +73,6 @@ struct SimulatedPool {
     private var workers: [Worker] = []
     private let failureRate: Int
 
-    /// The attempt for which something was asked last.
-    private var prepared: [UUID: Int16] = [:]
     private static let nothing = MultiThreadedEventLoopGroup.singleton.any().makeSucceededFuture(Preparation?.none)
 
     private(set) var steps = 0
@@ -136,7 +139,6 @@ struct SimulatedPool {
         switch event {
         case .turn(let slot, let number):
             guard let worker = self.living(slot, number, event) else { return }
-            self.workers[slot].isWaiting = false
             try self.turn(slot, worker)
         case .arrival(_, let number, let errand): self.serve(event, number, errand)
         case .answer(let slot, let number, let errand, let jobs):
@@ -157,6 +159,7 @@ struct SimulatedPool {
             self.wake(slot)
         case .moveEnd(let slot, let number, let job):
             guard self.living(slot, number, event) != nil else { return }
+            self.workers[slot].slots.remove(job.id)
             self.workers[slot].moving.remove(job.id)
             let outcome: Outcome =
                 self.happens(50) ? .retry(code: "x", message: "x", delay: nil) : .stored(etag: "e", versionID: nil)
@@ -175,7 +178,12 @@ struct SimulatedPool {
                 self.lostLeases += 1
                 return self.register(slot)
             }
-            self.workers[slot].beatSentAt = sentAt
+            self.workers[slot].beatSentAt = max(sentAt, self.workers[slot].beatSentAt)
+            if self.isCertain(self.workers[slot]) {
+                let held = self.workers[slot].held
+                self.workers[slot].held = []
+                for job in held { try self.start(job, slot) }
+            }
             self.workers[slot].state.ring(notified: true)
             self.wake(slot)
         case .stop(let slot):
@@ -253,7 +261,7 @@ struct SimulatedPool {
                 if let until {
                     self.add(.turn(slot: slot, number: worker.number), after: max(until - self.now, .milliseconds(1)))
                 }
-                guard self.workers[slot].moving.count <= 4 else { throw Broken(description: "more moves than slots") }
+                guard self.workers[slot].slots.count <= 4 else { throw Broken(description: "more moves than slots") }
                 return
             case .cancelMoves, .end: throw Broken(description: "nobody asked it to stop")
             }
@@ -261,23 +269,31 @@ struct SimulatedPool {
     }
 
     private mutating func begin(_ job: Job, _ slot: Int) throws {
-        for (other, worker) in self.workers.enumerated()
-        where worker.moving.contains(job.id) && (other == slot || self.isCertain(worker)) {
-            throw Broken(description: "a job is begun while worker \(worker.number) moves it under a certain lease")
+        guard self.workers[slot].slots.insert(job.id).inserted else {
+            throw Broken(description: "a job has two slots of a worker")
         }
         self.attempts += 1
-        self.workers[slot].moving.insert(job.id)
+        var asked: [Job] = []
         let isPrepared =
             self.workers[slot].state.turn(of: job) { upcoming in
-                self.prepared[upcoming.id] = upcoming.attempt
+                asked.append(upcoming)
                 return Self.nothing
             } != nil
+        for upcoming in asked { self.workers[slot].prepared[upcoming.id] = upcoming.attempt }
         if isPrepared {
-            guard self.prepared[job.id] == job.attempt else {
+            guard self.workers[slot].prepared[job.id] == job.attempt else {
                 throw Broken(description: "an attempt has what was asked for another")
             }
             self.preparedAttempts += 1
         }
+        if self.isCertain(self.workers[slot]) { try self.start(job, slot) } else { self.workers[slot].held.append(job) }
+    }
+
+    private mutating func start(_ job: Job, _ slot: Int) throws {
+        for worker in self.workers where worker.moving.contains(job.id) && self.isCertain(worker) {
+            throw Broken(description: "a job is begun while worker \(worker.number) moves it under a certain lease")
+        }
+        self.workers[slot].moving.insert(job.id)
         // Now and then one that outlives a lease.
         let duration = self.happens(20) ? self.milliseconds(5_000..<40_000) : self.milliseconds(1..<400)
         self.add(.moveEnd(slot: slot, number: self.workers[slot].number, job), after: duration)
