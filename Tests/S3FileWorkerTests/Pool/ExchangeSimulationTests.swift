@@ -31,25 +31,57 @@ import Testing
     func `seeds that nobody has seen before end well, too, for as long as S3FILE_SIMULATE_SECONDS says`() async throws {
         let start = ContinuousClock.now
         let end = start + .seconds(try #require(Self.seconds))
-        var (runs, steps, attempts, prepared, lostLeases, refusedSettles) = (0, 0, 0, 0, 0, 0)
+        var total = Total()
+        await withTaskGroup(of: Total.self) { group in
+            for _ in 0..<ProcessInfo.processInfo.activeProcessorCount { group.addTask { await Self.simulate(until: end) } }
+            for await part in group { total.add(part) }
+        }
+        let rate = Int(Double(total.steps) / ((ContinuousClock.now - start) / .seconds(1)))
+        print(
+            "simulated \(total.runs) runs: \(total.steps) steps, \(rate) a second; \(total.attempts) attempts, \(total.prepared) of them "
+                + "prepared, \(total.lostLeases) leases lost, \(total.refusedSettles) settles refused"
+        )
+        #expect(total.runs > 0)
+    }
+
+    private struct Total {
+        var runs = 0
+        var steps = 0
+        var attempts = 0
+        var prepared = 0
+        var lostLeases = 0
+        var refusedSettles = 0
+
+        mutating func add(_ other: Self) {
+            self.runs += other.runs
+            self.steps += other.steps
+            self.attempts += other.attempts
+            self.prepared += other.prepared
+            self.lostLeases += other.lostLeases
+            self.refusedSettles += other.refusedSettles
+        }
+    }
+
+    private static func simulate(until end: ContinuousClock.Instant) async -> Total {
+        var total = Total()
         while ContinuousClock.now < end {
             let seed = UInt64.random(in: 0 ... .max)
             var pool = SimulatedPool(seed: seed)
             do { try await pool.run(most: 1_000_000) } catch {
                 Issue.record("\(error): seed \(seed), step \(pool.steps)")
-                return
+                break
             }
-            runs += 1
-            steps += pool.steps
-            attempts += pool.attempts
-            prepared += pool.preparedAttempts
-            lostLeases += pool.lostLeases
-            refusedSettles += pool.refusedSettles
+            total.add(
+                Total(
+                    runs: 1,
+                    steps: pool.steps,
+                    attempts: pool.attempts,
+                    prepared: pool.preparedAttempts,
+                    lostLeases: pool.lostLeases,
+                    refusedSettles: pool.refusedSettles
+                )
+            )
         }
-        let rate = Int(Double(steps) / ((ContinuousClock.now - start) / .seconds(1)))
-        print(
-            "simulated \(runs) runs: \(steps) steps, \(rate) a second; \(attempts) attempts, \(prepared) of them prepared, "
-                + "\(lostLeases) leases lost, \(refusedSettles) settles refused"
-        )
+        return total
     }
 }

@@ -38,7 +38,8 @@ struct SimulatedPool {
         var stoppedUntil: Instant
     }
 
-    private enum Event {
+    /// In a box, as the heap moves them about.
+    private indirect enum Event {
         case turn(slot: Int, number: Int64)
         case arrival(slot: Int, number: Int64, ExchangeState.Errand)
         case answer(slot: Int, number: Int64, ExchangeState.Errand, [Job])
@@ -54,7 +55,8 @@ struct SimulatedPool {
 
     /// What comes first is earlier; of what comes at the same moment, what was foreseen earlier.
     private struct Foreseen: Comparable {
-        var at: Instant
+        /// Since the beginning.
+        var at: Duration
         var order: Int
         var event: Event
 
@@ -63,7 +65,8 @@ struct SimulatedPool {
     }
 
     private var generator: SeededGenerator
-    private var now = ContinuousClock.now
+    private let beginning: Instant
+    private var now: Instant
     private var events = Heap<Foreseen>()
     private var order = 0
     private var rows: [UUID: Row] = [:]
@@ -86,6 +89,8 @@ struct SimulatedPool {
     /// - Parameter failureRate: of a thousand requests to the table, so many get lost, and as many answers.
     init(seed: UInt64, workers: Int, jobs: Int, failureRate: Int) {
         self.generator = SeededGenerator(seed: seed)
+        self.beginning = .now
+        self.now = self.beginning
         self.failureRate = failureRate
         for _ in 0..<jobs {
             let id = UUID(uuid: withUnsafeBytes(of: (self.generator.next(), self.generator.next())) { $0.load(as: uuid_t.self) })
@@ -114,7 +119,7 @@ struct SimulatedPool {
             guard self.steps < most, let next = self.events.popMin() else {
                 throw Broken(description: "\(self.left) jobs are left after \(self.steps) steps")
             }
-            self.now = max(self.now, next.at)
+            self.now = max(self.now, self.beginning + next.at)
             try self.handle(next.event)
             // Other tests have threads to wait for, and not long.
             if self.steps.isMultiple(of: 256) { await Task.yield() }
@@ -125,7 +130,7 @@ struct SimulatedPool {
 
     private mutating func add(_ event: Event, after duration: Duration) {
         self.order += 1
-        self.events.insert(Foreseen(at: self.now + duration, order: self.order, event: event))
+        self.events.insert(Foreseen(at: self.now - self.beginning + duration, order: self.order, event: event))
     }
 
     private mutating func milliseconds(_ range: Range<Int>) -> Duration {
@@ -138,27 +143,27 @@ struct SimulatedPool {
     private mutating func handle(_ event: Event) throws {
         switch event {
         case .turn(let slot, let number):
-            guard let worker = self.living(slot, number, event) else { return }
-            try self.turn(slot, worker)
+            guard self.reaches(slot, number, event) else { return }
+            try self.turn(slot)
         case .arrival(_, let number, let errand): self.serve(event, number, errand)
         case .answer(let slot, let number, let errand, let jobs):
-            guard self.living(slot, number, event) != nil else { return }
+            guard self.reaches(slot, number, event) else { return }
             self.workers[slot].state.done(errand, claimed: jobs, now: self.now)
             self.wake(slot)
         case .silence(let slot, let number, let errand):
-            guard self.living(slot, number, event) != nil else { return }
+            guard self.reaches(slot, number, event) else { return }
             self.workers[slot].state.failed(errand, now: self.now)
             self.wake(slot)
         case .comparison(let slot, let number, let inFlight):
             self.putBack { $0.value.holder == number && !inFlight.contains($0.key) }
             self.add(.compared(slot: slot, number: number, true), after: .milliseconds(1))
         case .compared(let slot, let number, let worked):
-            guard self.living(slot, number, event) != nil else { return }
+            guard self.reaches(slot, number, event) else { return }
             self.workers[slot].state.compared(worked, now: self.now)
             self.workers[slot].state.ring(notified: true)
             self.wake(slot)
         case .moveEnd(let slot, let number, let job):
-            guard self.living(slot, number, event) != nil else { return }
+            guard self.reaches(slot, number, event) else { return }
             self.workers[slot].slots.remove(job.id)
             self.workers[slot].moving.remove(job.id)
             let outcome: Outcome =
@@ -166,14 +171,14 @@ struct SimulatedPool {
             if let next = self.workers[slot].state.moved((job, outcome), now: self.now).next { try self.begin(next, slot) }
             self.wake(slot)
         case .beat(let slot, let number):
-            guard self.living(slot, number, event) != nil else { return }
+            guard self.reaches(slot, number, event) else { return }
             self.add(.beat(slot: slot, number: number), after: UploadQueue.heartbeatInterval)
             guard !self.happens(self.failureRate) else { return }
             let alive = self.leases[number] != nil
             if alive { self.leases[number] = self.now + UploadQueue.leaseDuration }
             self.add(.beaten(slot: slot, number: number, sentAt: self.now, alive: alive), after: self.milliseconds(1..<30))
         case .beaten(let slot, let number, let sentAt, let alive):
-            guard self.living(slot, number, event) != nil else { return }
+            guard self.reaches(slot, number, event) else { return }
             guard alive else {
                 self.lostLeases += 1
                 return self.register(slot)
@@ -196,15 +201,15 @@ struct SimulatedPool {
         }
     }
 
-    /// The worker, if it is the one that is meant; one that is stopped gets the event later.
-    private mutating func living(_ slot: Int, _ number: Int64, _ event: Event) -> Worker? {
-        let worker = self.workers[slot]
-        guard worker.number == number else { return nil }
-        guard worker.stoppedUntil <= self.now else {
-            self.add(event, after: worker.stoppedUntil - self.now)
-            return nil
+    /// Whether the worker there is the one that is meant; one that is stopped gets the event later.
+    private mutating func reaches(_ slot: Int, _ number: Int64, _ event: Event) -> Bool {
+        guard self.workers[slot].number == number else { return false }
+        let stoppedUntil = self.workers[slot].stoppedUntil
+        guard stoppedUntil <= self.now else {
+            self.add(event, after: stoppedUntil - self.now)
+            return false
         }
-        return worker
+        return true
     }
 
     private mutating func wake(_ slot: Int) {
@@ -238,28 +243,29 @@ struct SimulatedPool {
         self.now < worker.beatSentAt + UploadQueue.leaseDuration - WorkerLease.margin
     }
 
-    private mutating func turn(_ slot: Int, _ worker: Worker) throws {
+    private mutating func turn(_ slot: Int) throws {
+        let number = self.workers[slot].number
         while true {
-            let step = self.workers[slot].state.next(now: self.now, mayClaim: self.isCertain(worker))
+            let step = self.workers[slot].state.next(now: self.now, mayClaim: self.isCertain(self.workers[slot]))
             switch step {
             case .move(let jobs): for job in jobs { try self.begin(job, slot) }
             case .exchange(let errand):
                 let lost = self.happens(self.failureRate)
                 let event: Event =
                     lost
-                    ? .silence(slot: slot, number: worker.number, errand) : .arrival(slot: slot, number: worker.number, errand)
+                    ? .silence(slot: slot, number: number, errand) : .arrival(slot: slot, number: number, errand)
                 self.add(event, after: self.milliseconds(lost ? 1_000..<5_000 : 1..<20))
             case .giveBackOthers(let inFlight):
                 let lost = self.happens(self.failureRate)
                 self.add(
                     lost
-                        ? .compared(slot: slot, number: worker.number, false)
-                        : .comparison(slot: slot, number: worker.number, inFlight),
+                        ? .compared(slot: slot, number: number, false)
+                        : .comparison(slot: slot, number: number, inFlight),
                     after: self.milliseconds(1..<20)
                 )
             case .wait(let until):
                 if let until {
-                    self.add(.turn(slot: slot, number: worker.number), after: max(until - self.now, .milliseconds(1)))
+                    self.add(.turn(slot: slot, number: number), after: max(until - self.now, .milliseconds(1)))
                 }
                 guard self.workers[slot].slots.count <= 4 else { throw Broken(description: "more moves than slots") }
                 return
