@@ -55,19 +55,20 @@ package struct XMLReader {
         return root
     }
 
-    /// After `<?xml`.
+    /// After `<?xml`, through `?>`. <https://www.w3.org/TR/xml/#sec-prolog-dtd>
     private mutating func declaration() throws(XMLError) {
-        let start = self.position
-        while !self.take("?>") {
-            guard self.position < self.bytes.count, self.position - start < 128 else {
-                throw self.error(.malformed, "The XML declaration does not end")
-            }
-            self.position += 1
+        guard self.position < self.bytes.count, self.isBlank(self.bytes[self.position]) else {
+            throw self.error(.forbidden, "Processing instructions are not accepted")
         }
-        let text = String(decoding: self.bytes[start..<(self.position - 2)], as: UTF8.self).lowercased()
-        guard text.hasPrefix(" ") else { throw self.error(.forbidden, "Processing instructions are not accepted") }
-        guard !text.contains("encoding") || text.contains("\"utf-8\"") || text.contains("'utf-8'") else {
-            throw self.error(.forbidden, "Only UTF-8 is accepted")
+        let attributes = try self.attributes()
+        guard self.take("?>") else { throw self.error(.malformed, "The XML declaration does not end") }
+        for attribute in attributes {
+            switch attribute.name {
+            case "version", "standalone": continue
+            case "encoding":
+                guard attribute.value.lowercased() == "utf-8" else { throw self.error(.forbidden, "Only UTF-8 is accepted") }
+            default: throw self.error(.malformed, "The XML declaration has no such part")
+            }
         }
     }
 
@@ -146,12 +147,18 @@ package struct XMLReader {
             throw self.error(.forbidden, "Document types and processing instructions are not accepted")
         }
         let name = try self.name()
+        let attributes = try self.attributes()
+        if self.take(">") { return (name, attributes, false) }
+        guard self.take("/>") else { throw self.error(.malformed, "Expected the end of the tag, or a blank and an attribute") }
+        return (name, attributes, true)
+    }
+
+    /// Up to what is none any more.
+    private mutating func attributes() throws(XMLError) -> [XMLElement.Attribute] {
         var attributes: [XMLElement.Attribute] = []
         while true {
             let blanks = self.skipBlanks()
-            if self.take(">") { return (name, attributes, false) }
-            if self.take("/>") { return (name, attributes, true) }
-            guard blanks > 0 else { throw self.error(.malformed, "Expected a blank before an attribute") }
+            if blanks == 0 || self.peek(">") || self.peek("/>") || self.peek("?>") { return attributes }
             let attribute = String(decoding: try self.name(), as: UTF8.self)
             self.skipBlanks()
             guard self.take("=") else { throw self.error(.malformed, "Expected a value for the attribute") }

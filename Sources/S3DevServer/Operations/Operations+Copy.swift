@@ -8,23 +8,14 @@ extension Operations {
     private static let sendStep = 64 * 1024 * 1024
 
     func copyObject(_ request: S3Request) async throws -> Response {
-        let bucket = try request.requireBucket()
-        let key = try request.requireKey()
-        let asked = try self.writeCondition(request)
-        let source = try await self.openCopySource(request)
-        let attributes = try self.copiedAttributes(request, of: source, to: bucket, key)
-        guard source.record.size <= Payload.maximumObjectSize else {
-            throw S3Error.invalidRequest(
-                "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120"
-            )
+        // All that a small one takes is one hop to the disk's threads.
+        let (copy, small) = try await self.disk.run { store in
+            let copy = try self.beginCopy(request, in: store)
+            guard copy.source.record.size <= Int64(WriteBatch.target) else { return (copy, StoredObject?.none) }
+            try copy.appendAll()
+            return (copy, try copy.commit(in: store))
         }
-        guard source.record.size <= self.configuration.largestCopy ?? .max else {
-            throw S3Error(.entityTooLarge, status: 400, message: "Your proposed upload exceeds the maximum allowed object size.")
-        }
-        let checksum = try Self.checksumAlgorithm(request) ?? source.record.checksumAlgorithm ?? .standard
-        let condition = try await self.begin(asked, bucket, key, length: source.record.size)
-        let write = ObjectWrite(bucket: bucket, key: key, etag: "", attributes: attributes, condition: condition)
-        let stored = try await self.copy(source, checksum, write)
+        let stored = if let small { small } else { try await self.finish(copy) }
         var response = Response.xml("CopyObjectResult") { xml in
             xml.element("LastModified", text: Timestamp.iso8601(stored.record.modifiedDate))
             xml.element("ETag", text: ETag.quoted(stored.record.etag))
@@ -32,8 +23,76 @@ extension Operations {
         }
         response.headers.set(written: stored)
         response.headers[.eTag] = nil
-        response.headers.set("x-amz-copy-source-version-id", source.shownVersion)
+        response.headers.set("x-amz-copy-source-version-id", copy.source.shownVersion)
         return response
+    }
+
+    /// A new object with another's bytes, when all conditions held. Dropped, it leaves nothing.
+    private struct BegunCopy: Sendable {
+        var source: ObjectFile
+        var write: ObjectWrite
+        var writer: ObjectWriter
+        /// Those of the source, where they are known: then the bytes are not looked at.
+        var digests: ObjectWriter.Digests?
+
+        /// In one step, which must be a short one.
+        func appendAll() throws {
+            if self.digests == nil {
+                try self.writer.write([self.source.read(at: 0, length: Int(self.source.record.size))])
+            } else {
+                try self.writer.append(0..<self.source.record.size, of: self.source)
+            }
+        }
+
+        func commit(in store: Store) throws -> StoredObject {
+            let digests = self.digests ?? self.writer.digests()
+            var write = self.write
+            write.etag = Operations.etag(md5: digests.md5, write.attributes)
+            write.checksums = digests.checksums
+            return try store.commit(self.writer, write)
+        }
+    }
+
+    private func beginCopy(_ request: S3Request, in store: Store) throws -> BegunCopy {
+        let bucket = try request.requireBucket()
+        let key = try request.requireKey()
+        var condition = try self.writeCondition(request)
+        let source = try self.copySource(request, in: store)
+        let record = source.record
+        let attributes = try self.copiedAttributes(request, of: source, to: bucket, key)
+        guard record.size <= Payload.maximumObjectSize else {
+            throw S3Error.invalidRequest(
+                "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120"
+            )
+        }
+        guard record.size <= self.configuration.largestCopy ?? .max else {
+            throw S3Error(.entityTooLarge, status: 400, message: "Your proposed upload exceeds the maximum allowed object size.")
+        }
+        let checksum = try Self.checksumAlgorithm(request) ?? record.checksumAlgorithm ?? .standard
+        condition = try store.begin(condition, bucket, key)
+        let known = record.checksumType == .composite ? nil : record.checksums[checksum.headerName]
+        let digests = record.plainMD5.flatMap { md5 in
+            known.map { ObjectWriter.Digests(md5: md5, checksums: [checksum.headerName: $0]) }
+        }
+        return BegunCopy(
+            source: source,
+            write: ObjectWrite(bucket: bucket, key: key, etag: "", attributes: attributes, condition: condition),
+            writer: try store.makeWriter(checksums: digests == nil ? [checksum] : []),
+            digests: digests
+        )
+    }
+
+    /// In many hops, so that others have their turn between them.
+    private func finish(_ copy: BegunCopy) async throws -> StoredObject {
+        try await self.disk.discarding(copy.writer) {
+            let range = 0..<copy.source.record.size
+            if copy.digests == nil {
+                try await self.copy(range, of: copy.source, to: copy.writer)
+            } else {
+                try await self.append(range, of: copy.source, to: copy.writer)
+            }
+            return try await self.disk.run { try copy.commit(in: $0) }
+        }
     }
 
     /// Metadata and tags come along unless they are replaced; storage class and encryption are of the request alone
@@ -92,49 +151,6 @@ extension Operations {
         return algorithm
     }
 
-    /// A new object with another's bytes. Where their digests are known already, they are not looked at; what is small takes one
-    /// hop to the disk's threads.
-    private func copy(_ source: ObjectFile, _ checksum: Checksum.Algorithm, _ write: ObjectWrite) async throws -> StoredObject {
-        let record = source.record
-        let known = record.checksumType == .composite ? nil : record.checksums[checksum.headerName]
-        let digests = record.plainMD5.flatMap { md5 in
-            known.map { ObjectWriter.Digests(md5: md5, checksums: [checksum.headerName: $0]) }
-        }
-        let commit: @Sendable (Store, ObjectWriter) throws -> StoredObject = { store, writer in
-            let digests = digests ?? writer.digests()
-            var write = write
-            write.etag = Self.etag(md5: digests.md5, write.attributes)
-            write.checksums = digests.checksums
-            return try store.commit(writer, write)
-        }
-        let make: @Sendable (Store) throws -> ObjectWriter = { try $0.makeWriter(checksums: digests == nil ? [checksum] : []) }
-        guard record.size > Int64(WriteBatch.target) else {
-            return try await self.disk.run { store in
-                let writer = try make(store)
-                do {
-                    if digests == nil {
-                        try writer.write([source.read(at: 0, length: Int(record.size))])
-                    } else {
-                        try writer.append(0..<record.size, of: source)
-                    }
-                    return try commit(store, writer)
-                } catch {
-                    writer.discard()
-                    throw error
-                }
-            }
-        }
-        let writer = try await self.disk.run(make)
-        return try await self.disk.discarding(writer) {
-            if digests == nil {
-                try await self.copy(0..<record.size, of: source, to: writer)
-            } else {
-                try await self.append(0..<record.size, of: source, to: writer)
-            }
-            return try await self.disk.run { try commit($0, writer) }
-        }
-    }
-
     /// Copies from a file that stays the one that was opened, whatever becomes of its key meanwhile.
     func copy(_ range: Range<Int64>, of source: ObjectFile, to writer: ObjectWriter) async throws {
         var offset = range.lowerBound
@@ -158,11 +174,11 @@ extension Operations {
     }
 
     /// The object that `x-amz-copy-source` names, open, if the request's conditions on it hold.
-    func openCopySource(_ request: S3Request) async throws -> ObjectFile {
+    func copySource(_ request: S3Request, in store: Store) throws -> ObjectFile {
         let (bucket, key, version) = try self.copySource(request)
         let source: ObjectFile
         do {
-            source = try await self.disk.run { try $0.object(bucket, key, version: version) }
+            source = try store.object(bucket, key, version: version)
         } catch let refusal as Refusal where refusal.error.code == .methodNotAllowed {
             throw S3Error.invalidRequest(
                 "The source of a copy request may not specifically refer to a delete marker by version id."

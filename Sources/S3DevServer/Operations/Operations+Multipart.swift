@@ -95,7 +95,7 @@ extension Operations {
     func uploadPartCopy(_ request: S3Request) async throws -> Response {
         let number = try self.partNumber(request)
         let upload = try await self.upload(request)
-        let source = try await self.openCopySource(request)
+        let source = try await self.disk.run { try self.copySource(request, in: $0) }
         let range = try Self.copySourceRange(request, of: source.record) ?? 0..<source.record.size
         guard Int64(range.count) <= Payload.maximumObjectSize else {
             throw Payload.tooLarge

@@ -19,8 +19,6 @@ struct Stamp: Sendable, Equatable {
 
     /// - Parameter standing: what holds by itself. A copy that was made without it is not vouched for by a later attempt that has it.
     init(_ job: Job, standing: Guarantee?) throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = .sortedKeys
         var hash = SHA256()
         let facts = [
             S3ObjectHead.bareETag(job.etag), job.versionID ?? "", "\(job.size)", job.contentType, job.filename,
@@ -28,9 +26,18 @@ struct Stamp: Sendable, Equatable {
         ]
         // With lengths, so that no two lists of facts come to the same bytes.
         for fact in facts { hash.update(data: Data("\(fact.utf8.count):\(fact)".utf8)) }
-        hash.update(data: try encoder.encode(job.storage ?? StorageSettings()))
+        hash.update(data: try job.storage.map(Self.encoded) ?? Self.standardSettings.get())
         self.upload = job.id.uuidString.lowercased()
-        self.source = hash.finalize().prefix(16).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        self.source = SigV4.hexadecimal(hash.finalize().prefix(16))
+    }
+
+    /// What nearly every job has: not encoded anew for each.
+    private static let standardSettings = Result { try Self.encoded(StorageSettings()) }
+
+    private static func encoded(_ settings: StorageSettings) throws -> Data {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        return try encoder.encode(settings)
     }
 
     var metadata: [String: String] { [Self.uploadName: self.upload, Self.sourceName: self.source] }

@@ -55,7 +55,7 @@ struct XMLReaderTests {
             "<?xml-stylesheet href=\"x\"?><a/>",
             "<a><?php evil() ?></a>",
             "<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><a/>",
-            "<?xml version=\"1.0\" encoding='UTF-16'?><a/>",
+            "<?xml version=\"1.0\" encoding='UTF-16'?><a/>", "<?xml?><a/>",
         ]
     )
     func forbidden(document: String) {
@@ -72,6 +72,8 @@ struct XMLReaderTests {
             "<a>&#0;</a>",
             "<a>&#xD800;</a>", "<a>&#x110000;</a>", "<a>&#+65;</a>", "<a>&#;</a>", "<a>&#x;</a>", "<a>\u{1}</a>", "<a>]]></a>",
             "<a><!-- -- --></a>", "<a><!--", "<a><![CDATA[x</a>", "<a>\u{0}</a>", "</a>", "<a/", "<a><b/>",
+            "<?xml version='1.0' Encoding='UTF-16'?><a/>", "<?xml version='1.0' encoding='UTF-8' encoding='UTF-16'?><a/>",
+            "<?xml version='1.0' encoding=UTF-8?><a/>", "<?xml version='1.0'><a/>", "<?xml version='1.0'/><a/>", "<a b='c'?></a>",
         ]
     )
     func malformed(document: String) {
