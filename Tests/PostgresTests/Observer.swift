@@ -1,8 +1,8 @@
 import Postgres
 import Testing
 
-/// Within this ends whatever waits for nothing: what it would wait for, statements of 60 s and a patience of 120 s, takes longer, and machines
-/// have stood still for 18 s.
+/// Within this ends whatever waits for nothing. What it would wait for takes longer, and is set so where this is used: statements of 60 s without
+/// a timeout of their own, a patience of 120 s. Machines have stood still for 18 s.
 let atOnce: Duration = .seconds(45)
 
 /// Runs `body` beside a connection of its own, for looking at what the others do.

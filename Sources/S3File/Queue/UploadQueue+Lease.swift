@@ -53,10 +53,17 @@ extension UploadQueue {
 
     /// Puts back what this worker holds by the record, and does not know of: the reply to its claim, or the settle of it, was lost.
     ///
-    /// - Parameter inFlight: all that it does know of.
+    /// - Parameter inFlight: all that it does know of, while no claim is under way.
     package func giveBackOthers(worker: Int64, inFlight: [UUID]) async throws -> Int {
+        // A request that is taken for lost may come yet, when more has been claimed: it must not count for that.
+        let now = try await self.client.query("select now()", timeout: .after(.seconds(5)))[0][0, Date.self]
+        return try await self.giveBackOthers(worker: worker, inFlight: inFlight, asOf: now)
+    }
+
+    /// - Parameter asOf: what was claimed after this moment, by Postgres's clock, is left alone.
+    package func giveBackOthers(worker: Int64, inFlight: [UUID], asOf: Date) async throws -> Int {
         let count = try await self.client.query(
-            "select s3file.give_back_others(worker => \(worker), in_flight => \(inFlight)) as count",
+            "select s3file.give_back_others(worker => \(worker), in_flight => \(inFlight), as_of => \(asOf)) as count",
             timeout: .after(.seconds(5))
         )[0]["count", Int.self]
         self.metrics.putBack.increment(by: count)

@@ -314,7 +314,7 @@ struct ExchangeState {
     }
 
     private mutating func takeUpBlocked(now: Instant) {
-        self.pending += self.blocked.values
+        self.pending += self.blocked.values.sorted { $0.job.id < $1.job.id }
         self.oldestPending = self.oldestPending ?? now
         (self.blocked, self.blockedUntil, self.hasTakenUpBlocked) = ([:], nil, true)
     }

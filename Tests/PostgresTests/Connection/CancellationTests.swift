@@ -8,6 +8,7 @@ struct CancellationTests {
     func cancelled() async throws {
         try await withTestDatabase {
             $0.maximumConnections = 1
+            $0.statementTimeout = nil
         } _: { client, url in
             try await withObserver(url) { observer in
                 let pid = try await client.pid()
@@ -51,6 +52,7 @@ struct CancellationTests {
     func pipelines() async throws {
         try await withTestDatabase {
             $0.maximumConnections = 1
+            $0.statementTimeout = nil
         } _: { client, url in
             try await client.query("create table t (n int8)")
             let pid = try await client.pid()

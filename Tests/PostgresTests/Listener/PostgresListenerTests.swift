@@ -133,7 +133,7 @@ struct PostgresListenerTests {
         try await withTestDatabase { client, url in
             for round in 0..<50 {
                 let listener = PostgresListener(
-                    configuration: PostgresConfiguration(url: url, applicationName: "listener"),
+                    configuration: PostgresConfiguration(url: url, applicationName: "listener", connectTimeout: .seconds(120)),
                     channels: ["s3file"],
                     pingingThrough: client,
                     pingInterval: .milliseconds(5),

@@ -17,7 +17,9 @@ struct FailoverTests {
                             postgresql://postgres@127.0.0.1:\(standby.port),127.0.0.1:\(primary.port)/postgres\
                             ?target_session_attrs=read-write
                             """,
-                        maximumConnections: 4
+                        maximumConnections: 4,
+                        connectTimeout: .seconds(120),
+                        statementTimeout: nil
                     ),
                     logger: .silent
                 )

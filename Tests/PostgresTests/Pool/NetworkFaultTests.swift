@@ -124,7 +124,9 @@ struct NetworkFaultTests {
 
     @Test("while connections are refused queries wait, and the pool answers soon after the end of it")
     func refusedConnections() async throws {
-        try await self.withPool { pool, _, proxy in
+        try await self.withPool {
+            $0.connectTimeout = .seconds(120)
+        } _: { pool, _, proxy in
             try await pool.query("select 1")
             proxy.fault = .refuse
             proxy.cut()

@@ -75,6 +75,7 @@ struct PgbouncerTests {
     func cancellation() async throws {
         try await self.withPooledClient {
             $0.maximumConnections = 1
+            $0.statementTimeout = nil
         } _: { pooled, direct, url in
             try await withObserver(direct.configuration.url) { observer in
                 for round in 0..<60 {
@@ -131,7 +132,9 @@ struct PgbouncerTests {
 
     @Test("a statement that takes longer than it may is cancelled on the server, also while it waits for a server connection")
     func timeouts() async throws {
-        try await self.withPooledClient { pooled, direct, _ in
+        try await self.withPooledClient {
+            $0.statementTimeout = nil
+        } _: { pooled, direct, _ in
             let error = await #expect(throws: PostgresError.self) {
                 try await pooled.query("select pg_sleep(60)", timeout: .after(.milliseconds(50)))
             }

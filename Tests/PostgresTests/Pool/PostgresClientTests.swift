@@ -193,6 +193,7 @@ struct PostgresClientTests {
                     let configuration = PostgresConfiguration(
                         url: url,
                         maximumConnections: 2,
+                        statementTimeout: nil,
                         shutdownGrace: .milliseconds(10)
                     )
                     let client = PostgresClient(configuration: configuration, logger: .silent)

@@ -20,6 +20,20 @@ import Testing
         }
     }
 
+    @Test func `a comparison that comes late leaves what was claimed since`() async throws {
+        try await withQueue { queue, worker in
+            _ = try await queue.enqueue([.example(), .example()], hold: nil)
+            let astray = try await queue.claim(worker: worker, room: 1)
+            let made = try await queue.client.query("select now()")[0][0, Date.self]
+            let since = try await queue.claim(worker: worker, room: 1)
+            #expect(try await queue.giveBackOthers(worker: worker, inFlight: [], asOf: made) == 1)
+            #expect(try await queue.upload(astray[0].id)?.status == .queued)
+            #expect(try await queue.upload(since[0].id)?.status == .moving)
+            // The next one finds it, if it is not known.
+            #expect(try await queue.giveBackOthers(worker: worker, inFlight: []) == 1)
+        }
+    }
+
     @Test func `two workers claiming at once never get the same job, and none is left`() async throws {
         try await withQueue { queue, _ in
             _ = try await queue.enqueue((0..<60).map { _ in .example() }, hold: nil)

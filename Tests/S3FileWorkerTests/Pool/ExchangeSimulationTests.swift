@@ -24,13 +24,32 @@ import Testing
         #expect((one.steps, one.attempts, one.lostLeases) == (other.steps, other.attempts, other.lostLeases))
     }
 
-    /// bin/simulate 600
-    private static let seconds = ProcessInfo.processInfo.environment["S3FILE_SIMULATE_SECONDS"].flatMap { Int($0) }
+    @Test(arguments: SimulatedPool.Flaw.allCases)
+    func `a worker that gets it wrong is found`(flaw: SimulatedPool.Flaw) async throws {
+        for seed in 1...500 as ClosedRange<UInt64> {
+            var pool = SimulatedPool(seed: seed, flaw: flaw)
+            do { try await pool.run(most: 1_000_000) } catch {
+                print("\(flaw) is found by seed \(seed)")
+                return
+            }
+        }
+        Issue.record("\(flaw) was found by nobody")
+    }
 
-    @Test(.enabled(if: Self.seconds != nil), .timeLimit(.minutes(90)))
+    /// bin/simulate 600
+    private static let seconds = ProcessInfo.processInfo.environment["S3FILE_SIMULATE_SECONDS"]
+    private static let seed = ProcessInfo.processInfo.environment["S3FILE_SIMULATE_SEED"]
+
+    @Test(.enabled(if: Self.seed != nil))
+    func `the seed that S3FILE_SIMULATE_SEED names ends well`() async throws {
+        var pool = SimulatedPool(seed: try #require(Self.seed.flatMap { UInt64($0) }))
+        try await pool.run(most: 1_000_000)
+    }
+
+    @Test(.enabled(if: Self.seconds != nil && Self.seed == nil), .timeLimit(.minutes(2000)))
     func `seeds that nobody has seen before end well, too, for as long as S3FILE_SIMULATE_SECONDS says`() async throws {
         let start = ContinuousClock.now
-        let end = start + .seconds(try #require(Self.seconds))
+        let end = start + .seconds(try #require(Self.seconds.flatMap { Int($0) }))
         var total = Total()
         await withTaskGroup(of: Total.self) { group in
             for _ in 0..<ProcessInfo.processInfo.activeProcessorCount { group.addTask { await Self.simulate(until: end) } }

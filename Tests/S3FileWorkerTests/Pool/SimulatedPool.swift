@@ -19,6 +19,7 @@ struct SimulatedPool {
     /// A row of the queue, and what became of it.
     private struct Row {
         var holder: Int64?
+        var claimedAt = Duration.zero
         var attempt: Int16 = 0
         var isStored = false
     }
@@ -34,17 +35,22 @@ struct SimulatedPool {
         var held: [Job] = []
         /// The attempt for which it asked last.
         var prepared: [UUID: Int16] = [:]
+        /// What it waits for by its clock: an earlier alarm is not heard any more.
+        var alarm = 0
         /// Until then the process is stopped: what comes for it waits.
         var stoppedUntil: Instant
     }
 
     /// In a box, as the heap moves them about.
     private indirect enum Event {
-        case turn(slot: Int, number: Int64)
-        case arrival(slot: Int, number: Int64, ExchangeState.Errand)
-        case answer(slot: Int, number: Int64, ExchangeState.Errand, [Job])
+        case bell(slot: Int, number: Int64)
+        case alarm(slot: Int, number: Int64, Int)
+        case look(slot: Int, number: Int64)
+        /// One that is late is that of a request which its worker has taken for lost.
+        case arrival(slot: Int, number: Int64, ExchangeState.Errand, isLate: Bool)
+        case answer(slot: Int, number: Int64, ExchangeState.Errand, [Job], blocked: Set<UUID>)
         case silence(slot: Int, number: Int64, ExchangeState.Errand)
-        case comparison(slot: Int, number: Int64, [UUID])
+        case comparison(slot: Int, number: Int64, [UUID], asOf: Duration, isLate: Bool)
         case compared(slot: Int, number: Int64, Bool)
         case moveEnd(slot: Int, number: Int64, Job)
         case beat(slot: Int, number: Int64)
@@ -75,6 +81,15 @@ struct SimulatedPool {
     private var lastNumber: Int64 = 0
     private var workers: [Worker] = []
     private let failureRate: Int
+    private let flaw: Flaw?
+
+    /// What a worker might get wrong, and must be found then.
+    enum Flaw: CaseIterable {
+        /// It does not wait until its lease is certain.
+        case beginsUnderAnyLease
+        /// A comparison counts for what was claimed after it was made, too.
+        case comparesWithoutTime
+    }
 
     private static let nothing = MultiThreadedEventLoopGroup.singleton.any().makeSucceededFuture(Preparation?.none)
 
@@ -87,7 +102,8 @@ struct SimulatedPool {
     private var left: Int { self.rows.count - self.stored }
 
     /// - Parameter failureRate: of a thousand requests to the table, so many get lost, and as many answers.
-    init(seed: UInt64, workers: Int, jobs: Int, failureRate: Int) {
+    init(seed: UInt64, workers: Int, jobs: Int, failureRate: Int, flaw: Flaw? = nil) {
+        self.flaw = flaw
         self.generator = SeededGenerator(seed: seed)
         self.beginning = .now
         self.now = self.beginning
@@ -102,13 +118,14 @@ struct SimulatedPool {
     }
 
     /// Of a shape that the seed decides, too.
-    init(seed: UInt64) {
+    init(seed: UInt64, flaw: Flaw? = nil) {
         var shape = SeededGenerator(seed: seed, purpose: 1)
         self.init(
             seed: seed,
             workers: .random(in: 1...8, using: &shape),
             jobs: .random(in: 1...800, using: &shape),
-            failureRate: .random(in: 0...150, using: &shape)
+            failureRate: .random(in: 0...150, using: &shape),
+            flaw: flaw
         )
     }
 
@@ -142,34 +159,50 @@ struct SimulatedPool {
 
     private mutating func handle(_ event: Event) throws {
         switch event {
-        case .turn(let slot, let number):
+        case .bell(let slot, let number):
             guard self.reaches(slot, number, event) else { return }
             try self.turn(slot)
-        case .arrival(_, let number, let errand): self.serve(event, number, errand)
-        case .answer(let slot, let number, let errand, let jobs):
+        case .alarm(let slot, let number, let alarm):
+            guard self.reaches(slot, number, event), self.workers[slot].alarm == alarm else { return }
+            try self.turn(slot)
+        case .look(let slot, let number):
             guard self.reaches(slot, number, event) else { return }
-            self.workers[slot].state.done(errand, claimed: jobs, now: self.now)
+            self.ring(slot, notified: false)
+            self.add(.look(slot: slot, number: number), after: .seconds(1))
+        case .arrival(let slot, let number, let errand, let isLate): self.serve(slot, number, errand, isLate)
+        case .answer(let slot, let number, let errand, let jobs, let blocked):
+            guard self.reaches(slot, number, event) else { return }
+            self.workers[slot].state.done(errand, claimed: jobs, blocked: blocked, now: self.now)
             self.wake(slot)
         case .silence(let slot, let number, let errand):
             guard self.reaches(slot, number, event) else { return }
             self.workers[slot].state.failed(errand, now: self.now)
             self.wake(slot)
-        case .comparison(let slot, let number, let inFlight):
-            self.putBack { $0.value.holder == number && !inFlight.contains($0.key) }
-            self.add(.compared(slot: slot, number: number, true), after: .milliseconds(1))
+        case .comparison(let slot, let number, let inFlight, let asOf, let isLate):
+            let known = Set(inFlight)
+            self.putBack { [flaw] in
+                $0.value.holder == number && !known.contains($0.key)
+                    && ($0.value.claimedAt <= asOf || flaw == .comparesWithoutTime)
+            }
+            guard !isLate else { return }
+            let lost = self.happens(self.failureRate)
+            self.add(
+                .compared(slot: slot, number: number, !lost),
+                after: self.milliseconds(lost ? 1_000..<5_000 : 1..<20)
+            )
         case .compared(let slot, let number, let worked):
             guard self.reaches(slot, number, event) else { return }
             self.workers[slot].state.compared(worked, now: self.now)
-            self.workers[slot].state.ring(notified: true)
-            self.wake(slot)
+            self.ring(slot, notified: true)
         case .moveEnd(let slot, let number, let job):
             guard self.reaches(slot, number, event) else { return }
             self.workers[slot].slots.remove(job.id)
             self.workers[slot].moving.remove(job.id)
             let outcome: Outcome =
                 self.happens(50) ? .retry(code: "x", message: "x", delay: nil) : .stored(etag: "e", versionID: nil)
-            if let next = self.workers[slot].state.moved((job, outcome), now: self.now).next { try self.begin(next, slot) }
-            self.wake(slot)
+            let ended = self.workers[slot].state.moved((job, outcome), now: self.now)
+            if let next = ended.next { try self.begin(next, slot) }
+            if ended.isReason { self.wake(slot) }
         case .beat(let slot, let number):
             guard self.reaches(slot, number, event) else { return }
             self.add(.beat(slot: slot, number: number), after: UploadQueue.heartbeatInterval)
@@ -183,21 +216,20 @@ struct SimulatedPool {
                 self.lostLeases += 1
                 return self.register(slot)
             }
+            let wasCertain = self.isCertain(self.workers[slot])
             self.workers[slot].beatSentAt = max(sentAt, self.workers[slot].beatSentAt)
-            if self.isCertain(self.workers[slot]) {
-                let held = self.workers[slot].held
-                self.workers[slot].held = []
-                for job in held { try self.start(job, slot) }
-            }
-            self.workers[slot].state.ring(notified: true)
-            self.wake(slot)
+            guard !wasCertain, self.isCertain(self.workers[slot]) else { return }
+            for id in self.workers[slot].moving { try self.requireAlone(id, slot) }
+            let held = self.workers[slot].held
+            self.workers[slot].held = []
+            for job in held { try self.start(job, slot) }
+            self.ring(slot, notified: true)
         case .stop(let slot):
             self.workers[slot].stoppedUntil = self.now + self.milliseconds(1_000..<30_000)
             self.add(.stop(slot: slot), after: self.milliseconds(20_000..<200_000))
         case .reap:
             self.reap()
             self.add(.reap, after: .seconds(2))
-            for slot in self.workers.indices { self.wake(slot) }
         }
     }
 
@@ -213,8 +245,13 @@ struct SimulatedPool {
     }
 
     private mutating func wake(_ slot: Int) {
-        self.workers[slot].state.ring(notified: false)
-        self.add(.turn(slot: slot, number: self.workers[slot].number), after: .zero)
+        self.add(.bell(slot: slot, number: self.workers[slot].number), after: .zero)
+    }
+
+    /// There may be jobs.
+    private mutating func ring(_ slot: Int, notified: Bool) {
+        self.workers[slot].state.ring(notified: notified)
+        self.wake(slot)
     }
 
     // MARK: A worker
@@ -236,7 +273,7 @@ struct SimulatedPool {
             self.add(.stop(slot: slot), after: self.milliseconds(1_000..<60_000))
         }
         self.add(.beat(slot: slot, number: number), after: UploadQueue.heartbeatInterval)
-        self.wake(slot)
+        self.add(.look(slot: slot, number: number), after: .zero)
     }
 
     private func isCertain(_ worker: Worker) -> Bool {
@@ -250,22 +287,32 @@ struct SimulatedPool {
             switch step {
             case .move(let jobs): for job in jobs { try self.begin(job, slot) }
             case .exchange(let errand):
-                let lost = self.happens(self.failureRate)
-                let event: Event =
-                    lost
-                    ? .silence(slot: slot, number: number, errand) : .arrival(slot: slot, number: number, errand)
-                self.add(event, after: self.milliseconds(lost ? 1_000..<5_000 : 1..<20))
+                guard self.happens(self.failureRate) else {
+                    self.add(.arrival(slot: slot, number: number, errand, isLate: false), after: self.milliseconds(1..<20))
+                    continue
+                }
+                self.add(.silence(slot: slot, number: number, errand), after: self.milliseconds(1_000..<5_000))
+                if self.happens(500) {
+                    self.add(.arrival(slot: slot, number: number, errand, isLate: true), after: self.milliseconds(1..<20_000))
+                }
             case .giveBackOthers(let inFlight):
-                let lost = self.happens(self.failureRate)
-                self.add(
-                    lost
-                        ? .compared(slot: slot, number: number, false)
-                        : .comparison(slot: slot, number: number, inFlight),
-                    after: self.milliseconds(1..<20)
-                )
+                let asOf = self.now - self.beginning
+                func comparison(isLate: Bool) -> Event {
+                    .comparison(slot: slot, number: number, inFlight, asOf: asOf, isLate: isLate)
+                }
+                guard self.happens(self.failureRate) else {
+                    self.add(comparison(isLate: false), after: self.milliseconds(1..<20))
+                    continue
+                }
+                self.add(.compared(slot: slot, number: number, false), after: self.milliseconds(1_000..<5_000))
+                if self.happens(500) { self.add(comparison(isLate: true), after: self.milliseconds(1..<20_000)) }
             case .wait(let until):
+                self.workers[slot].alarm += 1
                 if let until {
-                    self.add(.turn(slot: slot, number: number), after: max(until - self.now, .milliseconds(1)))
+                    self.add(
+                        .alarm(slot: slot, number: number, self.workers[slot].alarm),
+                        after: max(until - self.now, .milliseconds(1))
+                    )
                 }
                 guard self.workers[slot].slots.count <= 4 else { throw Broken(description: "more moves than slots") }
                 return
@@ -292,27 +339,41 @@ struct SimulatedPool {
             }
             self.preparedAttempts += 1
         }
-        if self.isCertain(self.workers[slot]) { try self.start(job, slot) } else { self.workers[slot].held.append(job) }
+        if self.isCertain(self.workers[slot]) || self.flaw == .beginsUnderAnyLease {
+            try self.start(job, slot)
+        } else {
+            self.workers[slot].held.append(job)
+        }
     }
 
     private mutating func start(_ job: Job, _ slot: Int) throws {
-        for worker in self.workers where worker.moving.contains(job.id) && self.isCertain(worker) {
-            throw Broken(description: "a job is begun while worker \(worker.number) moves it under a certain lease")
-        }
+        try self.requireAlone(job.id, slot)
         self.workers[slot].moving.insert(job.id)
         // Now and then one that outlives a lease.
         let duration = self.happens(20) ? self.milliseconds(5_000..<40_000) : self.milliseconds(1..<400)
         self.add(.moveEnd(slot: slot, number: self.workers[slot].number, job), after: duration)
     }
 
+    private func requireAlone(_ id: UUID, _ slot: Int) throws {
+        for (other, worker) in self.workers.enumerated()
+        where other != slot && worker.moving.contains(id) && self.isCertain(worker) {
+            throw Broken(description: "a job is moved while worker \(worker.number) moves it under a certain lease")
+        }
+    }
+
     // MARK: The table
 
     /// As `s3file.settle` and `s3file.claim` do it, in one transaction; the answer may get lost.
-    private mutating func serve(_ event: Event, _ number: Int64, _ errand: ExchangeState.Errand) {
-        guard case .arrival(let slot, _, _) = event else { return }
+    private mutating func serve(_ slot: Int, _ number: Int64, _ errand: ExchangeState.Errand, _ isLate: Bool) {
+        var blocked: Set<UUID> = []
         for (job, outcome) in errand.outcomes {
             guard let row = self.rows[job.id], row.holder == number, row.attempt == job.attempt, !row.isStored else {
                 self.refusedSettles += 1
+                continue
+            }
+            // An open transaction of the app's has it.
+            if self.happens(10) {
+                blocked.insert(job.id)
                 continue
             }
             if case .stored = outcome {
@@ -328,15 +389,19 @@ struct SimulatedPool {
             while jobs.count < look.room, !self.queued.isEmpty {
                 let id = self.queued.removeLast()
                 self.rows[id]?.holder = number
+                self.rows[id]?.claimedAt = self.now - self.beginning
                 self.rows[id]?.attempt += 1
                 var job = Job.sample(id: id)
                 job.attempt = self.rows[id]?.attempt ?? 0
                 jobs.append(job)
             }
         }
+        guard !isLate else { return }
         let lost = self.happens(self.failureRate)
         self.add(
-            lost ? .silence(slot: slot, number: number, errand) : .answer(slot: slot, number: number, errand, jobs),
+            lost
+                ? .silence(slot: slot, number: number, errand)
+                : .answer(slot: slot, number: number, errand, jobs, blocked: blocked),
             after: self.milliseconds(lost ? 1_000..<5_000 : 1..<20)
         )
     }
