@@ -17,14 +17,14 @@ struct SimulatedPool {
     }
 
     /// A row of the queue, and what became of it.
-    private struct Row {
+    struct Row {
         var holder: Int64?
         var claimedAt = Duration.zero
         var attempt: Int16 = 0
         var isStored = false
     }
 
-    private struct Worker {
+    struct Worker {
         var number: Int64
         var state: ExchangeState
         var beatSentAt: Instant
@@ -42,7 +42,7 @@ struct SimulatedPool {
     }
 
     /// In a box, as the heap moves them about.
-    private indirect enum Event {
+    indirect enum Event {
         case bell(slot: Int, number: Int64)
         case alarm(slot: Int, number: Int64, Int)
         case look(slot: Int, number: Int64)
@@ -70,18 +70,18 @@ struct SimulatedPool {
         static func == (one: Self, other: Self) -> Bool { one.order == other.order }
     }
 
-    private var generator: SeededGenerator
-    private let beginning: Instant
-    private var now: Instant
+    var generator: SeededGenerator
+    let beginning: Instant
+    var now: Instant
     private var events = Heap<Foreseen>()
     private var order = 0
-    private var rows: [UUID: Row] = [:]
-    private var queued: [UUID] = []
-    private var leases: [Int64: Instant] = [:]
+    var rows: [UUID: Row] = [:]
+    var queued: [UUID] = []
+    var leases: [Int64: Instant] = [:]
     private var lastNumber: Int64 = 0
     private var workers: [Worker] = []
-    private let failureRate: Int
-    private let flaw: Flaw?
+    let failureRate: Int
+    let flaw: Flaw?
 
     /// What a worker might get wrong, and must be found then.
     enum Flaw: CaseIterable {
@@ -97,8 +97,8 @@ struct SimulatedPool {
     private(set) var attempts = 0
     private(set) var preparedAttempts = 0
     private(set) var lostLeases = 0
-    private(set) var refusedSettles = 0
-    private var stored = 0
+    var refusedSettles = 0
+    var stored = 0
     private var left: Int { self.rows.count - self.stored }
 
     /// - Parameter failureRate: of a thousand requests to the table, so many get lost, and as many answers.
@@ -145,15 +145,15 @@ struct SimulatedPool {
 
     // MARK: Time
 
-    private mutating func add(_ event: Event, after duration: Duration) {
+    mutating func add(_ event: Event, after duration: Duration) {
         self.order += 1
         self.events.insert(Foreseen(at: self.now - self.beginning + duration, order: self.order, event: event))
     }
 
-    private mutating func milliseconds(_ range: Range<Int>) -> Duration {
+    mutating func milliseconds(_ range: Range<Int>) -> Duration {
         .milliseconds(Int.random(in: range, using: &self.generator))
     }
-    private mutating func happens(_ ofThousand: Int) -> Bool { Int.random(in: 0..<1_000, using: &self.generator) < ofThousand }
+    mutating func happens(_ ofThousand: Int) -> Bool { Int.random(in: 0..<1_000, using: &self.generator) < ofThousand }
 
     // MARK: What happens
 
@@ -359,65 +359,5 @@ struct SimulatedPool {
         where other != slot && worker.moving.contains(id) && self.isCertain(worker) {
             throw Broken(description: "a job is moved while worker \(worker.number) moves it under a certain lease")
         }
-    }
-
-    // MARK: The table
-
-    /// As `s3file.settle` and `s3file.claim` do it, in one transaction; the answer may get lost.
-    private mutating func serve(_ slot: Int, _ number: Int64, _ errand: ExchangeState.Errand, _ isLate: Bool) {
-        var blocked: Set<UUID> = []
-        for (job, outcome) in errand.outcomes {
-            guard let row = self.rows[job.id], row.holder == number, row.attempt == job.attempt, !row.isStored else {
-                self.refusedSettles += 1
-                continue
-            }
-            // An open transaction of the app's has it.
-            if self.happens(10) {
-                blocked.insert(job.id)
-                continue
-            }
-            if case .stored = outcome {
-                self.rows[job.id]?.isStored = true
-                self.stored += 1
-                self.rows[job.id]?.holder = nil
-            } else {
-                self.putBack(job.id)
-            }
-        }
-        var jobs: [Job] = []
-        if let look = errand.look, let expiry = self.leases[number], expiry > self.now {
-            while jobs.count < look.room, !self.queued.isEmpty {
-                let id = self.queued.removeLast()
-                self.rows[id]?.holder = number
-                self.rows[id]?.claimedAt = self.now - self.beginning
-                self.rows[id]?.attempt += 1
-                var job = Job.sample(id: id)
-                job.attempt = self.rows[id]?.attempt ?? 0
-                jobs.append(job)
-            }
-        }
-        guard !isLate else { return }
-        let lost = self.happens(self.failureRate)
-        self.add(
-            lost
-                ? .silence(slot: slot, number: number, errand)
-                : .answer(slot: slot, number: number, errand, jobs, blocked: blocked),
-            after: self.milliseconds(lost ? 1_000..<5_000 : 1..<20)
-        )
-    }
-
-    private mutating func putBack(_ id: UUID) {
-        self.rows[id]?.holder = nil
-        self.queued.insert(id, at: Int.random(in: 0...self.queued.count, using: &self.generator))
-    }
-
-    /// In an order that is the same in every run.
-    private mutating func putBack(where isMeant: ((key: UUID, value: Row)) -> Bool) {
-        for id in self.rows.filter(isMeant).keys.sorted(by: { $0.uuidString < $1.uuidString }) { self.putBack(id) }
-    }
-
-    private mutating func reap() {
-        for (number, expiry) in self.leases where expiry + UploadQueue.reapSlack < self.now { self.leases[number] = nil }
-        self.putBack { [leases] in $0.value.holder.map { leases[$0] == nil } ?? false }
     }
 }
