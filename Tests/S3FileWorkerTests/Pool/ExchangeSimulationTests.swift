@@ -26,7 +26,8 @@ import Testing
 
     @Test(arguments: SimulatedPool.Flaw.allCases)
     func `a worker that gets it wrong is found`(flaw: SimulatedPool.Flaw) async throws {
-        for seed in 1...500 as ClosedRange<UInt64> {
+        // Those that found them when this was written go first.
+        for seed in [9, 351] + Array(1...500) as [UInt64] {
             var pool = SimulatedPool(seed: seed, flaw: flaw)
             do { try await pool.run(most: 1_000_000) } catch {
                 print("\(flaw) is found by seed \(seed)")

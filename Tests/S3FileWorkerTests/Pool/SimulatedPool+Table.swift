@@ -30,8 +30,9 @@ extension SimulatedPool {
         if let look = errand.look, let expiry = self.leases[number], expiry > self.now {
             while jobs.count < look.room, !self.queued.isEmpty {
                 let id = self.queued.removeLast()
+                let claimedAt = self.now - self.beginning
                 self.rows[id]?.holder = number
-                self.rows[id]?.claimedAt = self.now - self.beginning
+                self.rows[id]?.claimedAt = claimedAt
                 self.rows[id]?.attempt += 1
                 var job = Job.sample(id: id)
                 job.attempt = self.rows[id]?.attempt ?? 0
