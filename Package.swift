@@ -39,6 +39,7 @@ let nioFoundationCompat = Target.Dependency.product(name: "NIOFoundationCompat",
 let nioFileSystem = Target.Dependency.product(name: "_NIOFileSystem", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
@@ -143,6 +144,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
@@ -313,8 +315,8 @@ let package = Package(
         .testTarget(
             name: "PostgresTests",
             dependencies: [
-                "Migrations", "Postgres", "S3FileObservability", "TestEnvironment", coreMetrics, logging, nioConcurrencyHelpers,
-                nioCore,
+                "Migrations", "Postgres", "Proof", "S3FileObservability", "TestEnvironment", coreMetrics, logging,
+                nioConcurrencyHelpers, nioCore,
                 serviceLifecycle,
             ],
             swiftSettings: swiftSettings
@@ -322,9 +324,9 @@ let package = Package(
         .testTarget(
             name: "S3Tests",
             dependencies: [
-                "S3", "S3FileObservability", "TestEnvironment", asyncHTTPClient, coreMetrics, crypto, logging,
+                "Proof", "S3", "S3FileObservability", "TestEnvironment", asyncHTTPClient, coreMetrics, crypto, logging,
                 nioConcurrencyHelpers,
-                nioCore, nioFoundationCompat, nioHTTP1, nioPosix,
+                nioCore, nioFoundationCompat, nioHTTP1, nioPosix, nioSSL,
             ],
             exclude: ["Fixtures"],
             swiftSettings: swiftSettings
@@ -351,7 +353,7 @@ let package = Package(
             dependencies: [
                 "S3FileWorker", "S3File", "S3DevServer", "S3", "S3FileObservability", "Postgres", "Proof", "TestEnvironment",
                 asyncHTTPClient,
-                coreMetrics, heap, logging, nioConcurrencyHelpers, nioCore, nioPosix, serviceLifecycle,
+                coreMetrics, logging, nioConcurrencyHelpers, nioCore, nioPosix, serviceLifecycle,
             ],
             swiftSettings: swiftSettings
         ),
@@ -443,7 +445,7 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         // The plan of a proof, and its verdict: without processes, so that both are tested. The runs are Tests/Prove's.
-        .target(name: "Proof", dependencies: ["S3DevServer"], path: "Tests/Proof", swiftSettings: swiftSettings),
+        .target(name: "Proof", dependencies: ["S3DevServer", heap], path: "Tests/Proof", swiftSettings: swiftSettings),
         .testTarget(name: "ProofTests", dependencies: ["Proof", "S3DevServer"], swiftSettings: swiftSettings),
         // What must hold of every reader of bytes from anywhere: for libFuzzer (bin/fuzz), and for the corpus it left.
         .target(

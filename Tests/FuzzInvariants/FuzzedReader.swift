@@ -1,6 +1,6 @@
 /// A reader of bytes that come from anywhere, and what must hold of it whatever they are.
 package enum FuzzedReader: String, CaseIterable, Sendable {
-    case xml, policy, multipart, ticket, profiles
+    case xml, policy, multipart, ticket, profiles, signature
 
     /// Reads the bytes, and everything that follows from them.
     ///
@@ -12,6 +12,7 @@ package enum FuzzedReader: String, CaseIterable, Sendable {
         case .multipart: try Self.checkMultipart(bytes)
         case .ticket: try Self.checkTicket(bytes)
         case .profiles: try Self.checkProfiles(bytes)
+        case .signature: try Self.checkSignature(bytes)
         }
     }
 }

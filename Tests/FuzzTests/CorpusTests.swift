@@ -3,7 +3,7 @@ import FuzzInvariants
 import Testing
 
 /// Every input that was worth keeping, and what comes of small changes to them, the same ones in each run.
-@Suite("Readers of bytes from anywhere", .timeLimit(.minutes(5)))
+@Suite("Readers of bytes from anywhere")
 struct CorpusTests {
     static func corpus(_ reader: FuzzedReader) throws -> [(name: String, bytes: [UInt8])] {
         let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Corpus/\(reader.rawValue)")
@@ -12,7 +12,7 @@ struct CorpusTests {
             .map { ($0.lastPathComponent, Array(try Data(contentsOf: $0))) }
     }
 
-    @Test("The corpus holds what must hold", arguments: FuzzedReader.allCases)
+    @Test("The corpus holds what must hold", .timeLimit(.minutes(5)), arguments: FuzzedReader.allCases)
     func replay(reader: FuzzedReader) throws {
         let corpus = try Self.corpus(reader)
         #expect(corpus.count >= 4)
@@ -21,7 +21,7 @@ struct CorpusTests {
         }
     }
 
-    @Test("Mutations of the corpus hold it, too", arguments: FuzzedReader.allCases)
+    @Test("Mutations of the corpus hold it, too", .timeLimit(.minutes(5)), arguments: FuzzedReader.allCases)
     func mutations(reader: FuzzedReader) async throws {
         let corpus = try Self.corpus(reader).map(\.bytes)
         var mutation = Mutation(seed: 0x5EED)

@@ -26,6 +26,8 @@ package struct ProofReport: Report, Sendable, Codable {
     package var checks: [Check]
     package var remarks: [String: Verdict.Remark]
     package var violations: [Verdict.Violation]
+    /// What a run of all histories and all faults meant to try, and did not: it proves less than it says.
+    package var gaps: [String]
 
     package init(
         plan: ProofPlan,
@@ -55,6 +57,21 @@ package struct ProofReport: Report, Sendable, Codable {
         }
         self.remarks = verdict.remarks
         self.violations = verdict.violations
+        self.gaps = Self.gaps(plan, self.checks, kills, fired)
+    }
+
+    private static func gaps(_ plan: ProofPlan, _ checks: [Check], _ kills: [String: Int], _ fired: [String: Int]) -> [String] {
+        // Whoever chose some knows what is left out.
+        guard plan.order.kinds == Set(History.Kind.allCases), plan.order.faults == Set(Strike.Kind.allCases) else { return [] }
+        var gaps = checks.filter { $0.checked == 0 }.map { "nothing was there to be asked: \($0.invariant)" }
+        let planned = plan.strikes.count { $0.kind.isKill }
+        let killed = kills.values.reduce(0, +)
+        if killed < planned { gaps.append("\(killed) of \(planned) kills") }
+        for (kind, times) in Self.counts(plan.strikes.map(\.kind.rawValue)).sorted(by: { $0.key < $1.key })
+        where fired["\(kind) that failed", default: 0] == times {
+            gaps.append("no \(kind) of \(times)")
+        }
+        return gaps
     }
 
     private static func counts(_ names: [String]) -> [String: Int] {
@@ -85,6 +102,7 @@ package struct ProofReport: Report, Sendable, Codable {
             lines += violation.trace.map { "    \($0)" }
         }
         if self.violations.count > most { lines.append("… and \(self.violations.count - most) more") }
+        lines += self.gaps.map { "GAP        \($0)" }
         lines += ["", self.violations.isEmpty ? "No violation." : "\(self.violations.count) violations."]
         return lines.joined(separator: "\n")
     }

@@ -17,7 +17,7 @@ struct Prove: AsyncParsableCommand {
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run",
-        abstract: "One run, of one seed. Exits with 1 when it finds a violation."
+        abstract: "One run, of one seed. Exits with 1 when it finds a violation, or could not try what it was to try."
     )
 
     @Option(help: "What the plan of the run is drawn from; drawn and printed unless it is said.")
@@ -110,6 +110,6 @@ struct RunCommand: AsyncParsableCommand {
         }
         say(report.text())
         if let path = self.report { try report.json().write(to: URL(fileURLWithPath: path)) }
-        if !report.violations.isEmpty { throw ExitCode(1) }
+        if !report.violations.isEmpty || !report.gaps.isEmpty { throw ExitCode(1) }
     }
 }

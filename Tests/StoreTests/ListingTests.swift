@@ -67,7 +67,7 @@ import Testing
     func `who has no key, or a wrong one, is refused`(store: KnownStore) async throws {
         try await store.withBucket { here in
             try await here.put("k")
-            guard here.traits.verifiesRequestSignatures else { return }
+            let isRefused = here.traits.verifiesRequestSignatures
             for (access, secret, expected) in [
                 (here.credentials.accessKeyID, "wrong", "SignatureDoesNotMatch"),
                 ("nobody", here.credentials.secretAccessKey, "InvalidAccessKeyId"),
@@ -77,9 +77,10 @@ import Testing
                     region: "us-east-1",
                     credentials: StaticCredentials(accessKeyID: access, secretAccessKey: secret)
                 )
+                let (get, head) = isRefused ? (expected, "AccessDenied") : ("none", "none")
                 try await TestStore.withClient(configuration) { stranger, _ in
-                    #expect(await code { try await stranger.getObject(bucket: here.name, key: "k") } == expected)
-                    #expect(await code { try await stranger.headObject(bucket: here.name, key: "k") } == "AccessDenied")
+                    #expect(await code { try await stranger.getObject(bucket: here.name, key: "k") } == get)
+                    #expect(await code { try await stranger.headObject(bucket: here.name, key: "k") } == head)
                 }
             }
         }

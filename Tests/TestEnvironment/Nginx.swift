@@ -6,15 +6,18 @@ package enum Nginx {
     ///   - port: Of the server behind it, on 127.0.0.1.
     ///   - settings: What stands in its `location` besides.
     ///   - server: What stands in its `server` besides.
+    ///   - certificates: With them it speaks TLS.
     ///   - body: Is given the port of the proxy.
     package static func with<R: Sendable>(
         toPort port: Int,
         settings: String = "",
         server: String = "",
+        certificates: TestCertificates? = nil,
         _ body: @Sendable (Int) async throws -> R
     ) async throws -> R {
         try await ServerUser.withFolder { folder in
             let own = try unusedPort()
+            let tls = certificates.map { "ssl_certificate \($0.certificate); ssl_certificate_key \($0.key);" }
             try ServerUser.write(
                 """
                 daemon off;
@@ -30,7 +33,8 @@ package enum Nginx {
                     uwsgi_temp_path \(folder)/uwsgi;
                     scgi_temp_path \(folder)/scgi;
                     server {
-                        listen 127.0.0.1:\(own);
+                        listen 127.0.0.1:\(own)\(tls == nil ? "" : " ssl");
+                        \(tls ?? "")
                         \(server)
                         location / {
                             proxy_pass http://127.0.0.1:\(port);

@@ -7,8 +7,7 @@ import Testing
 struct SecurityTests {
     private struct Server: Sendable {
         var cluster: TestCluster
-        var authority: String
-        var otherAuthority: String
+        var certificates: TestCertificates
 
         func url(user: String = "app:right%20secret", _ parameters: String) -> String {
             "postgresql://\(user)@127.0.0.1:\(self.cluster.port)/postgres?\(parameters)"
@@ -17,27 +16,17 @@ struct SecurityTests {
 
     private func withServer(_ body: (Server) async throws -> Void) async throws {
         try await ServerUser.withFolder { folder in
-            func openssl(_ arguments: String) async throws {
-                try await ServerUser.run("openssl", arguments.split(separator: " ").map(String.init))
-            }
-            let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
-            for name in ["ca", "other"] {
-                try await openssl("req -x509 \(key) -subj /CN=\(name) -keyout \(folder)/\(name).key -out \(folder)/\(name).crt")
-            }
-            try await openssl(
-                """
-                req -x509 \(key) -CA \(folder)/ca.crt -CAkey \(folder)/ca.key -subj /CN=127.0.0.1 \
-                -addext subjectAltName=IP:127.0.0.1 -keyout \(folder)/server.key -out \(folder)/server.crt
-                """
-            )
+            let certificates = try await TestCertificates(in: folder)
             try await TestCluster.with(
-                settings: ["ssl = on", "ssl_cert_file = '\(folder)/server.crt'", "ssl_key_file = '\(folder)/server.key'"],
+                settings: [
+                    "ssl = on", "ssl_cert_file = '\(certificates.certificate)'", "ssl_key_file = '\(certificates.key)'",
+                ],
                 access: ["host all postgres 127.0.0.1/32 trust", "hostssl all app 127.0.0.1/32 scram-sha-256"]
             ) { cluster in
                 try await self.withConnection(cluster.url) {
                     try await $0.query("create role app login password 'right secret'")
                 }
-                try await body(Server(cluster: cluster, authority: folder + "/ca.crt", otherAuthority: folder + "/other.crt"))
+                try await body(Server(cluster: cluster, certificates: certificates))
             }
         }
     }
@@ -68,7 +57,10 @@ struct SecurityTests {
     @Test("with TLS required or verified statements run encrypted, and so do pipelines and cancellations")
     func encrypted() async throws {
         try await self.withServer { server in
-            for mode in ["require", "verify-ca&sslrootcert=\(server.authority)", "verify-full&sslrootcert=\(server.authority)"] {
+            for mode in [
+                "require", "verify-ca&sslrootcert=\(server.certificates.authority)",
+                "verify-full&sslrootcert=\(server.certificates.authority)",
+            ] {
                 let client = PostgresClient(
                     configuration: PostgresConfiguration(url: server.url("sslmode=\(mode)"), maximumConnections: 1),
                     logger: .silent
@@ -103,7 +95,7 @@ struct SecurityTests {
     func certificates() async throws {
         try await self.withServer { server in
             for parameters in [
-                "sslmode=verify-full&sslrootcert=\(server.otherAuthority)",
+                "sslmode=verify-full&sslrootcert=\(server.certificates.otherAuthority)",
                 "sslmode=verify-full&sslrootcert=\(server.cluster.folder)/missing.crt",
             ] {
                 let error = await self.expectRefusal(server.url(parameters))
@@ -111,7 +103,7 @@ struct SecurityTests {
                 #expect(error?.description.contains("certificate") == true)
                 #expect(error?.description.contains("sslrootcert") == true)
             }
-            let named = server.url("sslmode=verify-full&sslrootcert=\(server.authority)&hostaddr=127.0.0.1")
+            let named = server.url("sslmode=verify-full&sslrootcert=\(server.certificates.authority)&hostaddr=127.0.0.1")
             let elsewhere = await self.expectRefusal(named.replacing("@127.0.0.1:", with: "@db.example.org:"))
             #expect(elsewhere?.code == .configuration)
             #expect(elsewhere?.description.contains("db.example.org") == true)

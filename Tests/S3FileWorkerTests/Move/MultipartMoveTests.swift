@@ -100,6 +100,28 @@ import Testing
         }
     }
 
+    @Test func `parts are copied at the same time, as many as there may be`() async throws {
+        try await Storeroom.with { here in
+            _ = try await here.upload(Self.text, key: "docs/x.txt")
+            let (job, worker) = try await here.claim()
+            let calls = NIOLockedValueBox(0)
+            // After the look and the begin, each part waits here until all four do.
+            let outcome = try await here.move(job, worker: worker, options: Self.options, capabilities: .all) {
+                let call = calls.withLockedValue { calls in
+                    calls += 1
+                    return calls
+                }
+                guard call > 2 else { return }
+                try await eventually("four parts are under way") {
+                    calls.withLockedValue { $0 >= 2 + MultipartMove.concurrentParts }
+                }
+            }
+            guard case .stored = outcome else { throw Unexpected(outcome) }
+            let stored = try await self.bytes(here, "docs/x.txt")
+            #expect(stored == Self.text)
+        }
+    }
+
     @Test func `what a copy left behind is given up when its upload has ended, and not before`() async throws {
         try await Storeroom.with { here in
             _ = try await here.upload(Self.text, key: "docs/x.txt")

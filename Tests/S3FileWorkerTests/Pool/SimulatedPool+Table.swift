@@ -30,7 +30,7 @@ extension SimulatedPool {
         if let look = errand.look, let expiry = self.leases[number], expiry > self.now {
             while jobs.count < look.room, !self.queued.isEmpty {
                 let id = self.queued.removeLast()
-                let claimedAt = self.now - self.beginning
+                let claimedAt = self.timeline.now
                 self.rows[id]?.holder = number
                 self.rows[id]?.claimedAt = claimedAt
                 self.rows[id]?.attempt += 1

@@ -1,5 +1,4 @@
 import Foundation
-import HeapModule
 import NIOCore
 import NIOPosix
 import Proof
@@ -27,7 +26,7 @@ struct SimulatedPool {
     struct Worker {
         var number: Int64
         var state: ExchangeState
-        var beatSentAt: Instant
+        var lease: WorkerLease
         var slots: Set<UUID> = []
         /// Of those, what has gone to the store.
         var moving: Set<UUID> = []
@@ -59,22 +58,10 @@ struct SimulatedPool {
         case reap
     }
 
-    /// What comes first is earlier; of what comes at the same moment, what was foreseen earlier.
-    private struct Foreseen: Comparable {
-        /// Since the beginning.
-        var at: Duration
-        var order: Int
-        var event: Event
-
-        static func < (one: Self, other: Self) -> Bool { (one.at, one.order) < (other.at, other.order) }
-        static func == (one: Self, other: Self) -> Bool { one.order == other.order }
-    }
-
     var generator: SeededGenerator
-    let beginning: Instant
-    var now: Instant
-    private var events = Heap<Foreseen>()
-    private var order = 0
+    private let beginning = Instant.now
+    var timeline = Timeline<Event>()
+    var now: Instant { self.beginning + self.timeline.now }
     var rows: [UUID: Row] = [:]
     var queued: [UUID] = []
     var leases: [Int64: Instant] = [:]
@@ -105,8 +92,6 @@ struct SimulatedPool {
     init(seed: UInt64, workers: Int, jobs: Int, failureRate: Int, flaw: Flaw? = nil) {
         self.flaw = flaw
         self.generator = SeededGenerator(seed: seed)
-        self.beginning = .now
-        self.now = self.beginning
         self.failureRate = failureRate
         for _ in 0..<jobs {
             let id = UUID(uuid: withUnsafeBytes(of: (self.generator.next(), self.generator.next())) { $0.load(as: uuid_t.self) })
@@ -133,11 +118,10 @@ struct SimulatedPool {
     mutating func run(most: Int) async throws {
         while self.left > 0 {
             self.steps += 1
-            guard self.steps < most, let next = self.events.popMin() else {
+            guard self.steps < most, let next = self.timeline.next() else {
                 throw Broken(description: "\(self.left) jobs are left after \(self.steps) steps")
             }
-            self.now = max(self.now, self.beginning + next.at)
-            try self.handle(next.event)
+            try self.handle(next)
             // Other tests have threads to wait for, and not long.
             if self.steps.isMultiple(of: 256) { await Task.yield() }
         }
@@ -146,8 +130,7 @@ struct SimulatedPool {
     // MARK: Time
 
     mutating func add(_ event: Event, after duration: Duration) {
-        self.order += 1
-        self.events.insert(Foreseen(at: self.now - self.beginning + duration, order: self.order, event: event))
+        self.timeline.add(event, after: duration)
     }
 
     mutating func milliseconds(_ range: Range<Int>) -> Duration {
@@ -217,7 +200,7 @@ struct SimulatedPool {
                 return self.register(slot)
             }
             let wasCertain = self.isCertain(self.workers[slot])
-            self.workers[slot].beatSentAt = max(sentAt, self.workers[slot].beatSentAt)
+            self.workers[slot].lease.prolong(sentAt: sentAt)
             guard !wasCertain, self.isCertain(self.workers[slot]) else { return }
             for id in self.workers[slot].moving { try self.requireAlone(id, slot) }
             let held = self.workers[slot].held
@@ -263,7 +246,7 @@ struct SimulatedPool {
         let worker = Worker(
             number: number,
             state: ExchangeState(concurrency: 4, mostErrands: 2, drainTimeout: .seconds(20), now: self.now),
-            beatSentAt: self.now,
+            lease: WorkerLease(worker: number, duration: UploadQueue.leaseDuration, sentAt: self.now),
             stoppedUntil: self.now
         )
         if slot < self.workers.count {
@@ -277,7 +260,7 @@ struct SimulatedPool {
     }
 
     private func isCertain(_ worker: Worker) -> Bool {
-        self.now < worker.beatSentAt + UploadQueue.leaseDuration - WorkerLease.margin
+        worker.lease.isCertain(now: self.now)
     }
 
     private mutating func turn(_ slot: Int) throws {
@@ -296,7 +279,7 @@ struct SimulatedPool {
                     self.add(.arrival(slot: slot, number: number, errand, isLate: true), after: self.milliseconds(1..<20_000))
                 }
             case .giveBackOthers(let inFlight):
-                let asOf = self.now - self.beginning
+                let asOf = self.timeline.now
                 func comparison(isLate: Bool) -> Event {
                     .comparison(slot: slot, number: number, inFlight, asOf: asOf, isLate: isLate)
                 }

@@ -334,6 +334,10 @@ struct UnreliableStoreTests {
         copy.attributes.contentDisposition = "attachment"
         copy.attributes.cacheControl = "max-age=1"
         copy.attributes.metadata = ["S3file-Upload": "id"]
+        copy.attributes.tags = ["kind": "größe + co", "scanned": ""]
+        copy.attributes.storageClass = "STANDARD_IA"
+        copy.attributes.encryption = .kms(keyID: "key-1")
+        copy.attributes.acl = "bucket-owner-full-control"
         copy.ifNoneMatch = true
         let sent = copy
         let (result, requests) = try await self.with([.status("200 OK", headers: ["x-amz-version-id: v2"], Self.copied)]) {
@@ -347,8 +351,45 @@ struct UnreliableStoreTests {
             "x-amz-copy-source: src/tmp/100%25%20%C3%BC%2B/a?versionId=v%2F1", "x-amz-copy-source-if-match: \"e\"",
             "x-amz-metadata-directive: REPLACE", "x-amz-tagging-directive: REPLACE", "content-type: text/plain",
             "content-disposition: attachment", "cache-control: max-age=1", "x-amz-meta-s3file-upload: id", "if-none-match: *",
-        ] {
+        ] + Self.said {
             #expect(head.contains("\r\n\(header)\r\n"), "\(header)")
+        }
+    }
+
+    /// Of the attributes above.
+    private static let said = [
+        "x-amz-tagging: kind=gr%C3%B6%C3%9Fe%20%2B%20co&scanned=", "x-amz-storage-class: STANDARD_IA",
+        "x-amz-server-side-encryption: aws:kms", "x-amz-server-side-encryption-aws-kms-key-id: key-1",
+        "x-amz-acl: bucket-owner-full-control",
+    ]
+
+    @Test("A copy in parts says the same when it begins; what nobody asked for is not sent")
+    func attributesOfParts() async throws {
+        let attributes = S3ObjectAttributes(
+            contentType: "text/plain",
+            tags: ["kind": "größe + co", "scanned": ""],
+            storageClass: "STANDARD_IA",
+            encryption: .kms(keyID: "key-1"),
+            acl: "bucket-owner-full-control"
+        )
+        let begun = ScriptedServer.Answer.status(
+            "200 OK",
+            "<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>"
+        )
+        let (result, requests) = try await self.with([begun, begun, .status("200 OK", Self.copied)]) { client in
+            _ = try await client.createMultipartUpload(bucket: "dst", key: "b", attributes: attributes)
+            _ = try await client.createMultipartUpload(bucket: "dst", key: "b", attributes: S3ObjectAttributes(encryption: .s3))
+            _ = try await client.copyObject(self.copy)
+        }
+        try result.get()
+        try #require(requests.count == 3)
+        for header in Self.said { #expect(requests[0].contains("\r\n\(header)\r\n"), "\(header)") }
+        #expect(requests[1].contains("\r\nx-amz-server-side-encryption: AES256\r\n"))
+        for name in ["x-amz-acl", "x-amz-storage-class", "x-amz-tagging:", "x-amz-server-side-encryption-aws"] {
+            #expect(!requests[1].contains("\r\n" + name), "\(name)")
+        }
+        for name in ["x-amz-acl", "x-amz-storage-class", "x-amz-tagging:", "x-amz-server-side-encryption"] {
+            #expect(!requests[2].contains("\r\n" + name), "\(name)")
         }
     }
 }
