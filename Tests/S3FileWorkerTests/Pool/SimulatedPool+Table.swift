@@ -1,4 +1,5 @@
 import Foundation
+import Proof
 
 @testable import S3File
 @testable import S3FileWorker

@@ -11,7 +11,7 @@ import Testing
 @Suite(.timeLimit(.minutes(2))) struct TransportSecurityTests {
     /// A client of a store behind TLS that trusts `authority`, and what was sent to the store, by method and hash.
     private func withStore<R: Sendable>(
-        trusting authority: KeyPath<TestCertificates, String> & Sendable,
+        trusting authority: @escaping @Sendable (TestCertificates) -> String,
         _ body: @escaping @Sendable (S3Client, String) async throws -> R
     ) async throws -> R {
         try await ServerUser.withFolder { folder in
@@ -23,7 +23,7 @@ import Testing
                     certificates: certificates
                 ) { port in
                     var tls = TLSConfiguration.makeClientConfiguration()
-                    tls.trustRoots = .file(certificates[keyPath: authority])
+                    tls.trustRoots = .file(authority(certificates))
                     var configuration = S3Client.httpClientConfiguration(connectTimeout: .seconds(60))
                     configuration.tlsConfiguration = tls
                     let httpClient = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
@@ -45,7 +45,7 @@ import Testing
     }
 
     @Test func `objects go and come by TLS, and what is large is not hashed twice`() async throws {
-        try await self.withStore(trusting: \.authority) { client, bucket in
+        try await self.withStore(trusting: { $0.authority }) { client, bucket in
             // Above a mebibyte the signature leaves the bytes to TLS.
             let large = ByteBuffer(repeating: UInt8(ascii: "x"), count: 3 << 20)
             for (key, bytes) in [("small", ByteBuffer(string: "hello")), ("large", large)] {
@@ -62,7 +62,7 @@ import Testing
     }
 
     @Test func `a certificate that nobody trusted signed is refused, and nothing is sent`() async throws {
-        try await self.withStore(trusting: \.otherAuthority) { client, bucket in
+        try await self.withStore(trusting: { $0.otherAuthority }) { client, bucket in
             let error = await #expect(throws: S3Error.self) { try await client.listObjects(bucket: bucket) }
             #expect(error?.code == .connectionFailed)
             #expect(error?.message.lowercased().contains("certificate") == true, "\(String(describing: error))")
