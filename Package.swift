@@ -175,7 +175,7 @@ let package = Package(
             dependencies: [
                 asyncHTTPClient, coreMetrics, crypto, deque, logging, nioConcurrencyHelpers, nioCore, nioFoundationCompat,
                 nioHTTP1,
-                nioPosix, subprocess, systemPackage, tracing,
+                nioPosix, nioSSL, subprocess, systemPackage, tracing,
             ],
             swiftSettings: swiftSettings + fuzzed
         ),

@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import NIOCore
 import NIOPosix
+import NIOSSL
 
 extension S3Error {
     /// The error that kept an answer from coming.
@@ -18,6 +19,9 @@ extension S3Error {
             nothingWasSent = [ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, EADDRNOTAVAIL].contains(error.errnoCode)
         case let error as HTTPClientError:
             nothingWasSent = [.connectTimeout, .tlsHandshakeTimeout, .getConnectionFromPoolTimeout].contains(error)
+        case NIOSSLError.handshakeFailed, is NIOSSLExtraError:
+            // Before the handshake has ended, nothing of a request goes out.
+            nothingWasSent = true
         default:
             nothingWasSent = false
         }
@@ -31,6 +35,8 @@ extension S3Error {
             case let error as HTTPClientError where error == .tlsHandshakeTimeout: "the TLS handshake was not answered in time"
             case let error as HTTPClientError where error == .getConnectionFromPoolTimeout:
                 "all connections were busy, or none could be made, for too long"
+            case NIOSSLError.handshakeFailed, is NIOSSLExtraError:
+                "TLS failed: the certificate must be for this host, and of an authority that this system trusts; \(error)"
             default: "\(error)"
             }
         if nothingWasSent {

@@ -67,11 +67,12 @@ import Testing
     func `who has no key, or a wrong one, is refused`(store: KnownStore) async throws {
         try await store.withBucket { here in
             try await here.put("k")
+            // A store that takes any signature takes a wrong one.
             let isRefused = here.traits.verifiesRequestSignatures
             for (access, secret, expected) in [
                 (here.credentials.accessKeyID, "wrong", "SignatureDoesNotMatch"),
                 ("nobody", here.credentials.secretAccessKey, "InvalidAccessKeyId"),
-            ] {
+            ] where isRefused || access != "nobody" {
                 let configuration = S3Configuration(
                     endpoint: here.endpoint,
                     region: "us-east-1",
