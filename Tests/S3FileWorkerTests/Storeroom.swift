@@ -133,7 +133,7 @@ struct Storeroom: Sendable {
         worker: Int64,
         checkLease: @escaping @Sendable () async throws -> Void = {}
     ) -> Attempt {
-        Attempt(job: job, worker: worker, queue: self.queue, logger: .quiet, checkLease: checkLease)
+        Attempt(job: job, worker: worker, record: self.queue, logger: .quiet, checkLease: checkLease)
     }
 
     /// Claims the one job there is, and moves it.

@@ -118,7 +118,7 @@ extension StoreSite {
             }
             var options = WorkerPool.Options()
             options.copyLimit = copyLimit
-            let attempt = Attempt(job: job, worker: worker, queue: self.queue, logger: .quiet) {}
+            let attempt = Attempt(job: job, worker: worker, record: self.queue, logger: .quiet) {}
             let outcome = await Mover(
                 s3: self.bucket.client,
                 options: options,

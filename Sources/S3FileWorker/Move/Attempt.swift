@@ -10,20 +10,20 @@ package struct Attempt: Sendable {
     package let checkLease: @Sendable () async throws -> Void
     /// What was asked for it before its turn.
     var preparation: Preparation?
-    private let queue: UploadQueue
+    private let record: any MoveRecord
     private let worker: Int64
     private let logger: Logger
 
     init(
         job: Job,
         worker: Int64,
-        queue: UploadQueue,
+        record: any MoveRecord,
         logger: Logger,
         checkLease: @escaping @Sendable () async throws -> Void
     ) {
         self.job = job
         self.worker = worker
-        self.queue = queue
+        self.record = record
         self.logger = logger
         self.checkLease = checkLease
     }
@@ -42,7 +42,7 @@ package struct Attempt: Sendable {
     /// Tells how many bytes of a long copy are done. It may get lost.
     func progress(_ copied: Int64) async {
         do {
-            try await self.queue.progress(of: self.job, worker: self.worker, copied: copied)
+            try await self.record.progress(of: self.job, worker: self.worker, copied: copied)
         } catch {
             self.logger.debug("Progress was not noted", metadata: ["upload": "\(self.job.id)", "error": "\(error)"])
         }
@@ -50,13 +50,13 @@ package struct Attempt: Sendable {
 
     /// The plan of a copy in parts that an attempt before this one began.
     func plan() async throws -> MovePlan? {
-        try await self.queue.movePlan(of: self.job.id)
+        try await self.record.movePlan(of: self.job.id)
     }
 
     /// Notes the plan for whoever comes after.
     ///
     /// - Returns: false when the attempt is another worker's by now.
     func note(_ plan: MovePlan) async throws -> Bool {
-        try await self.queue.note(plan, of: self.job, worker: self.worker)
+        try await self.record.note(plan, of: self.job, worker: self.worker)
     }
 }

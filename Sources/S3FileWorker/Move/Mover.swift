@@ -11,10 +11,11 @@ import S3File
 /// Other bytes are kept out by ``SourceProof``. The destination carries a ``Stamp``, so that a repeated attempt recognises its own work, and
 /// nobody else's is overwritten.
 struct Mover: Sendable {
-    let s3: S3Client
+    let store: any MoveStore
     let options: WorkerPool.Options
     let capabilities: S3Capabilities
     let attempt: Attempt
+    let clock: MoveClock
 
     private var job: Job { self.attempt.job }
     private var isInParts: Bool { self.job.size > self.options.copyLimit }
@@ -25,10 +26,22 @@ struct Mover: Sendable {
         s3.beforeEachAttempt = attempt.checkLease
         // What the client says of requests is said at debug: below that nobody pays for the names.
         if s3.logger.logLevel <= .debug { s3.logger = attempt.naming(s3.logger) }
-        self.s3 = s3
+        self.init(store: s3, options: options, capabilities: capabilities, attempt: attempt, clock: .continuous)
+    }
+
+    /// - Parameter store: asks ``Attempt/checkLease`` before each request.
+    init(
+        store: any MoveStore,
+        options: WorkerPool.Options,
+        capabilities: S3Capabilities,
+        attempt: Attempt,
+        clock: MoveClock
+    ) {
+        self.store = store
         self.options = options
         self.capabilities = capabilities
         self.attempt = attempt
+        self.clock = clock
     }
 
     /// Whether there is something to ask before the copy.
@@ -36,7 +49,7 @@ struct Mover: Sendable {
 
     /// Asks it before its turn. What was asked in vain the move asks again, and says why.
     func prepare() async -> Preparation {
-        let askedAt = ContinuousClock.now
+        let askedAt = self.clock.now()
         let found = self.looksFirst ? try? await self.lookUpDestination(inParts: self.isInParts) : nil
         var isEnded: Bool { if case .end = found { true } else { false } }
         let content = self.sniffs && !isEnded ? try? await self.content() : nil
@@ -70,7 +83,7 @@ struct Mover: Sendable {
     private func copy() async throws -> Outcome {
         let content = self.attempt.preparation?.content
         let found =
-            if let found = self.attempt.preparation?.recentlyFound {
+            if let found = self.attempt.preparation?.found(now: self.clock.now()) {
                 found
             } else {
                 self.looksFirst ? try await self.lookUpDestination(inParts: self.isInParts) : .nothing
@@ -85,7 +98,7 @@ struct Mover: Sendable {
 
     private func copy(over found: Preparation.Found, as known: StoredContent?, inParts: Bool) async throws -> Outcome {
         if case .end(let outcome) = found { return outcome }
-        let proof = SourceProof(s3: self.s3, job: self.job, capabilities: self.capabilities, inParts: inParts)
+        let proof = SourceProof(store: self.store, job: self.job, capabilities: self.capabilities, inParts: inParts)
         let content: StoredContent
         let copied: Copied
         do {
@@ -114,7 +127,7 @@ struct Mover: Sendable {
 
     private func copyWhole(_ request: S3CopyRequest, _ proof: SourceProof) async throws -> Copied {
         let before = proof.standing == nil ? try await proof.source() : nil
-        let copy = try await self.s3.copyObject(request)
+        let copy = try await self.store.copyObject(request)
         return Copied(etag: copy.etag, versionID: copy.versionID, before: before)
     }
 
@@ -140,14 +153,12 @@ struct Mover: Sendable {
     /// Sent once, and given up before the lease can be another's: a deletion that arrives late might hit what the next attempt has stored.
     /// If it fails, the next attempt finds the copy by its stamp and overwrites it.
     private func removeCopy(etag: String, versionID: String?) async {
-        var once = self.s3
-        once.retry = S3RetryPolicy(attempts: 1)
-        once.timeouts.request = WorkerLease.margin - .seconds(1)
-        try? await once.deleteObject(
+        try? await self.store.deleteObjectOnce(
             bucket: self.job.bucket,
             key: self.job.key,
             versionID: versionID,
-            ifMatch: self.capabilities.deleteIfMatch && versionID == nil ? etag : nil
+            ifMatch: self.capabilities.deleteIfMatch && versionID == nil ? etag : nil,
+            within: WorkerLease.margin - .seconds(1)
         )
     }
 
@@ -156,11 +167,11 @@ struct Mover: Sendable {
     private func lookUpDestination(inParts: Bool) async throws -> Preparation.Found {
         let head: S3ObjectHead
         do {
-            head = try await self.s3.headObject(bucket: self.job.bucket, key: self.job.key)
+            head = try await self.store.headObject(bucket: self.job.bucket, key: self.job.key, versionID: nil, checksum: false)
         } catch let error as S3Error where error.code == .noSuchKey || error.code == .notFound {
             return .nothing
         }
-        let proof = SourceProof(s3: self.s3, job: self.job, capabilities: self.capabilities, inParts: inParts)
+        let proof = SourceProof(store: self.store, job: self.job, capabilities: self.capabilities, inParts: inParts)
         let stamp = try Stamp(self.job, standing: proof.standing)
         guard stamp.isOfUpload(head) else { return .end(.destinationExists) }
         // From an attempt whose answer was lost; what that saw before its copy is not known.
@@ -188,18 +199,15 @@ struct Mover: Sendable {
         }
         var bytes: [UInt8] = []
         if self.job.size > 0 {
-            let body = try await self.s3.getObject(
+            let first = try await self.store.firstBytes(
+                Int(min(self.job.size, Int64(ContentType.sniffedBytes))),
                 bucket: self.job.tmpBucket,
                 key: self.job.tmpKey,
                 versionID: self.job.versionID,
-                range: 0...(min(self.job.size, Int64(ContentType.sniffedBytes)) - 1),
                 ifMatch: self.job.etag
             )
-            guard S3ObjectHead.isSameETag(body.head.etag, self.job.etag) else { throw Ended(.sourceChanged) }
-            for try await buffer in body {
-                bytes += buffer.readableBytesView.prefix(ContentType.sniffedBytes - bytes.count)
-                if bytes.count == ContentType.sniffedBytes { break }
-            }
+            guard S3ObjectHead.isSameETag(first.head.etag, self.job.etag) else { throw Ended(.sourceChanged) }
+            bytes = first.bytes
         }
         let type = ContentType.told(by: bytes, declared: self.job.contentType)
         guard AcceptedType.list(accept, accepts: type, bytes: bytes, filename: self.job.filename) else {

@@ -19,7 +19,7 @@ struct MultipartMove: Sendable {
     let request: S3CopyRequest
 
     private var job: Job { self.mover.attempt.job }
-    private var s3: S3Client { self.mover.s3 }
+    private var store: any MoveStore { self.mover.store }
 
     /// - Parameter limit: what the store copies in one request.
     static func partSize(size: Int64, limit: Int64) -> Int64 {
@@ -39,7 +39,7 @@ struct MultipartMove: Sendable {
         let parts = try await self.copyParts(plan, done)
         let completed: S3CompletedUpload
         do {
-            completed = try await self.s3.completeMultipartUpload(
+            completed = try await self.store.completeMultipartUpload(
                 bucket: self.job.bucket,
                 key: self.job.key,
                 uploadID: plan.multipartUploadID,
@@ -53,7 +53,12 @@ struct MultipartMove: Sendable {
             try await self.abort(plan.multipartUploadID)
             throw Ended(.retry(code: error.code.rawValue, message: error.message, delay: .seconds(1)))
         }
-        let head = try await self.s3.headObject(bucket: self.job.bucket, key: self.job.key, checksum: true)
+        let head = try await self.store.headObject(
+            bucket: self.job.bucket,
+            key: self.job.key,
+            versionID: nil,
+            checksum: true
+        )
         return Mover.Copied(
             // Ceph 16 leaves it out; without an ETag nothing is a success.
             etag: completed.etag ?? head.etag,
@@ -67,7 +72,7 @@ struct MultipartMove: Sendable {
     private func discernibleSource() async throws -> S3ObjectHead {
         let head = try await self.proof.source()
         guard self.proof.standing == nil, !SourceProof.isDiscernible(head) else { return head }
-        try await Task.sleep(for: .seconds(SourceProof.discernibleAge))
+        try await self.mover.clock.sleep(.seconds(SourceProof.discernibleAge))
         return try await self.proof.source()
     }
 
@@ -77,7 +82,7 @@ struct MultipartMove: Sendable {
             if let done = try await self.done(plan, before) { return (plan, done) }
             try await self.abort(plan.multipartUploadID)
         }
-        let uploadID = try await self.s3.createMultipartUpload(
+        let uploadID = try await self.store.createMultipartUpload(
             bucket: self.request.bucket,
             key: self.request.key,
             attributes: self.request.attributes
@@ -97,7 +102,7 @@ struct MultipartMove: Sendable {
     }
 
     private func abort(_ uploadID: String) async throws {
-        try await self.s3.abortMultipartUpload(bucket: self.job.bucket, key: self.job.key, uploadID: uploadID)
+        try await self.store.abortMultipartUpload(bucket: self.job.bucket, key: self.job.key, uploadID: uploadID)
     }
 
     /// The parts that the store has of a plan; nil when it cannot be gone on with.
@@ -110,7 +115,7 @@ struct MultipartMove: Sendable {
         guard ranges.count <= Self.mostParts else { return nil }
         let listed: [S3ListedPart]
         do {
-            listed = try await self.s3.listParts(
+            listed = try await self.store.listParts(
                 bucket: self.job.bucket,
                 key: self.job.key,
                 uploadID: plan.multipartUploadID
@@ -134,7 +139,7 @@ struct MultipartMove: Sendable {
             func start() {
                 guard let number = left.next() else { return }
                 group.addTask {
-                    try await self.s3.uploadPartCopy(
+                    try await self.store.uploadPartCopy(
                         self.request,
                         uploadID: plan.multipartUploadID,
                         number: number,

@@ -24,5 +24,5 @@ package struct Preparation: Sendable {
     let askedAt: ContinuousClock.Instant
 
     /// What lies at the destination, if that was seen a moment ago.
-    var recentlyFound: Found? { .now - self.askedAt < Self.lifetime ? self.found : nil }
+    func found(now: ContinuousClock.Instant) -> Found? { now - self.askedAt < Self.lifetime ? self.found : nil }
 }

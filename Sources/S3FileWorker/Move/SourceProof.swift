@@ -7,13 +7,13 @@ struct SourceProof: Sendable {
     /// A date in S3 has no fractions of a second: only of an object that is older than this can be told that it was not replaced since.
     static let discernibleAge: TimeInterval = 2
 
-    let s3: S3Client
+    let store: any MoveStore
     let job: Job
     /// What holds without a look at the source: the store sees to it. Nil where that must be proved by looking, before the copy and after.
     let standing: Guarantee?
 
-    init(s3: S3Client, job: Job, capabilities: S3Capabilities, inParts: Bool) {
-        self.s3 = s3
+    init(store: any MoveStore, job: Job, capabilities: S3Capabilities, inParts: Bool) {
+        self.store = store
         self.job = job
         self.standing =
             if job.versionID.map({ $0 != "null" }) == true, capabilities.sourceVersions {
@@ -31,7 +31,7 @@ struct SourceProof: Sendable {
     func source() async throws -> S3ObjectHead {
         let head: S3ObjectHead
         do {
-            head = try await self.s3.headObject(
+            head = try await self.store.headObject(
                 bucket: self.job.tmpBucket,
                 key: self.job.tmpKey,
                 versionID: self.job.versionID,
@@ -47,13 +47,13 @@ struct SourceProof: Sendable {
 
     /// An answer to HEAD has no body, and a 404 may be a proxy's that has lost its S3. Nobody is told that a file is gone on that word alone.
     private func confirmMissing() async throws {
-        let listing: S3Listing
+        let isListed: Bool
         do {
-            listing = try await self.s3.listObjects(bucket: self.job.tmpBucket, prefix: self.job.tmpKey, maxKeys: 1)
+            isListed = try await self.store.lists(bucket: self.job.tmpBucket, key: self.job.tmpKey)
         } catch let error as S3Error where error.code == .accessDenied {
             return
         }
-        guard listing.objects.first?.key != self.job.tmpKey else {
+        guard !isListed else {
             throw S3Error(
                 .serviceUnavailable,
                 status: 404,

@@ -160,7 +160,7 @@ struct WorkerEngine: Service {
     }
 
     private func attempt(_ job: Job, _ lease: WorkerLease) -> Attempt {
-        Attempt(job: job, worker: lease.worker, queue: self.connections.queue, logger: self.logger) { try await lease.check() }
+        Attempt(job: job, worker: lease.worker, record: self.connections.queue, logger: self.logger) { try await lease.check() }
     }
 
     /// Until Postgres says that the lease was taken. That it cannot be reached says nothing yet, however long.
