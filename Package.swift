@@ -197,7 +197,7 @@ let package = Package(
                 "0010_dashboard.sql", "0010_dashboard.down.sql",
                 "0011_errors.sql", "0011_errors.down.sql",
                 "0012_backoff.sql", "0012_backoff.down.sql", "0013_passing.sql", "0013_passing.down.sql",
-                "0014_comparison.sql", "0014_comparison.down.sql",
+                "0014_comparison.sql", "0014_comparison.down.sql", "0015_given_up.sql", "0015_given_up.down.sql",
                 "schema_migration.sql",
             ].map { .embedInCode($0) },
             swiftSettings: swiftSettings

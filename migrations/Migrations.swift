@@ -39,6 +39,7 @@ package enum Migrations {
         Version(12, "backoff", PackageResources._012_backoff_sql, down: PackageResources._012_backoff_down_sql),
         Version(13, "passing", PackageResources._013_passing_sql, down: PackageResources._013_passing_down_sql),
         Version(14, "comparison", PackageResources._014_comparison_sql, down: PackageResources._014_comparison_down_sql),
+        Version(15, "given_up", PackageResources._015_given_up_sql, down: PackageResources._015_given_up_down_sql),
     ]
 
     /// Makes the table of what was applied, or brings it up to date.

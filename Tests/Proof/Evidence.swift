@@ -116,6 +116,10 @@ package struct Evidence: Sendable {
     package var tmpPrefix: String
     /// Whether tmp objects are old enough to be swept; else what nobody claimed is still there.
     package var isSwept: Bool
+    /// In microseconds since 1970: before it no tmp object of a failed upload may go. Nil when that is not known.
+    package var failedAreKeptUntil: Int64?
+    /// Uploads that wait for another attempt longer than any backoff is.
+    package var waitingTooLong: [String]
 
     package init(
         testimonies: [Testimony],
@@ -127,7 +131,9 @@ package struct Evidence: Sendable {
         journal: [StoreJournal.Entry],
         sentinels: [String: String],
         tmpPrefix: String,
-        isSwept: Bool = true
+        isSwept: Bool = true,
+        failedAreKeptUntil: Int64? = nil,
+        waitingTooLong: [String] = []
     ) {
         self.testimonies = testimonies
         self.rows = rows
@@ -139,6 +145,8 @@ package struct Evidence: Sendable {
         self.sentinels = sentinels
         self.tmpPrefix = tmpPrefix
         self.isSwept = isSwept
+        self.failedAreKeptUntil = failedAreKeptUntil
+        self.waitingTooLong = waitingTooLong
     }
 
     /// Where workers ask a store what it honours; nobody's file lies there.

@@ -21,10 +21,15 @@ package struct History: Sendable, Hashable, Codable {
         case postedTwice = "posted-twice"
         /// Other bytes are put under the same key, by the same presigned form, after they were verified.
         case changed
+        /// The same, and then the first bytes are put there again, and the upload that failed over it is retried.
+        case mended
         /// Posted so late that a sweep may have been there before.
         case late
         /// No form ever comes.
         case unclaimed
+
+        /// Whether other bytes than the verified ones are put under its key.
+        package var postsOthers: Bool { self == .changed || self == .mended }
     }
 
     package var number: Int

@@ -52,7 +52,7 @@ package struct ProofPlan: Sendable, Hashable {
 
     private static let weights: [History.Kind: Int] = [
         .committed: 24, .transaction: 12, .rolledBack: 8, .released: 8, .forgotten: 4, .cancelled: 6, .cancelledLate: 8,
-        .retried: 6, .postedTwice: 8, .changed: 10, .late: 4, .unclaimed: 4,
+        .retried: 6, .postedTwice: 8, .changed: 10, .mended: 5, .late: 4, .unclaimed: 4,
     ]
 
     private static func histories(_ order: Order, _ length: Int) -> [History] {
@@ -73,12 +73,15 @@ package struct ProofPlan: Sendable, Hashable {
                 number: number,
                 kind: kind,
                 // Nothing cannot be changed into something else of its size.
-                size: kind == .changed ? max(size, 32) : size,
+                size: kind.postsOthers ? max(size, 32) : size,
                 start: length * number / max(1, order.uploads) + Int.random(in: 0..<50, using: &generator),
                 // Often at once, sometimes so much later that workers and sweeps come in between.
                 pause: Int.random(in: 0..<3, using: &generator) == 0
                     ? Int.random(in: 0..<12_000, using: &generator) : Int.random(in: 0..<400, using: &generator),
-                filename: "f\(number)-\(Int.random(in: 0..<1_000_000, using: &generator)).bin",
+                // Some want a key that others want, too.
+                filename: Int.random(in: 0..<4, using: &generator) == 0
+                    ? "shared-\(Int.random(in: 0..<20, using: &generator)).bin"
+                    : "f\(number)-\(Int.random(in: 0..<1_000_000, using: &generator)).bin",
                 contentType: types[Int.random(in: 0..<types.count, using: &generator)]
             )
         }

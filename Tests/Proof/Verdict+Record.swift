@@ -24,7 +24,7 @@ extension Verdict {
                     "\(told.kind.rawValue), and it is \(row?.status ?? "gone") (\(row?.errorCode ?? "no error"))"
                 )
             }
-            if told.kind == .changed, !told.committed.isEmpty, let row {
+            if told.kind.postsOthers, !told.committed.isEmpty, let row {
                 self.check(
                     .committedIsStored,
                     row.status == "stored" || (row.status == "failed" && row.errorCode == "source_changed"),
@@ -73,6 +73,9 @@ extension Verdict {
                     "cancelled before it moved, and there is an object of it"
                 )
             }
+        }
+        for id in self.evidence.waitingTooLong {
+            self.check(.everythingEnds, false, id, "after the last fault it would have waited for more than an hour")
         }
         for id in waiting where self.rowsByID[id] == nil {
             self.check(.everythingEnds, false, id, "a job without a row")

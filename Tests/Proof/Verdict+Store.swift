@@ -26,8 +26,10 @@ extension Verdict {
         for object in stored {
             let row = object.stamp.flatMap { self.rowsByID[$0] }
             let hasMoved = row.map { (self.eventsByUpload[$0.id] ?? []).contains { $0.status == "moving" } } ?? false
-            if let row, row.status == "cancelled" || row.status == "failed", hasMoved {
-                // An attempt had copied it, and then the upload was withdrawn: `s3file reconcile` finds it.
+            if let row, row.status == "cancelled" || row.status == "failed", hasMoved,
+                !self.evidence.isSwept || self.cameLate(object.key, of: row)
+            {
+                // An attempt had copied it, and then the upload was withdrawn. The copy goes with the tmp object, if it was there by then.
                 self.remark("copies of uploads that were \(row.status) while they moved", row.id)
                 continue
             }
@@ -44,9 +46,17 @@ extension Verdict {
         }
     }
 
+    /// Whether a copy came when the tmp object was just about to go, or gone: sent by a worker that had been stopped.
+    private func cameLate(_ key: String, of row: Evidence.Row) -> Bool {
+        guard let gone = self.changesByKey[row.tmpKey]?.last(where: { $0.change == .delete }),
+            let put = self.changesByKey[key]?.last(where: { $0.change == .put })
+        else { return false }
+        return put.at > gone.at - 2_000_000
+    }
+
     /// Without a sweep only what was stored takes its tmp object with it, unless somebody puts another one there afterwards.
     private func mustBeGone(_ tmpKey: String, _ told: Testimony?) -> Bool {
-        self.evidence.isSwept || (self.rowsByTmpKey[tmpKey]?.status == "stored" && told?.kind != .changed)
+        self.evidence.isSwept || (self.rowsByTmpKey[tmpKey]?.status == "stored" && told?.kind.postsOthers != true)
     }
 
     private static func wrong(_ object: Evidence.Object, of row: Evidence.Row, _ told: Testimony?) -> [String] {
@@ -103,7 +113,8 @@ extension Verdict {
             return
         }
         let last = (self.eventsByUpload[row.id] ?? []).last { $0.committedAt <= entry.at }
-        let ended = last.map { ["stored", "failed", "cancelled"].contains($0.status) } ?? false
+        var ended = last.map { ["stored", "cancelled"].contains($0.status) } ?? false
+        if last?.status == "failed" { ended = self.evidence.failedAreKeptUntil.map { $0 <= entry.at } ?? true }
         let expired = row.status == "expired" && row.finishedAt.map { $0 <= entry.at } ?? false
         self.check(
             .tmpOutlivesItsUpload,

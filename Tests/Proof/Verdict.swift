@@ -43,7 +43,7 @@ package struct Verdict: Sendable {
     let rowsByID: [String: Evidence.Row]
     let rowsByKey: [String: Evidence.Row]
     let eventsByUpload: [String: [Evidence.Event]]
-    private let changesByKey: [String: [StoreJournal.Entry]]
+    let changesByKey: [String: [StoreJournal.Entry]]
 
     package init(on evidence: Evidence) {
         self.evidence = evidence

@@ -57,6 +57,13 @@ import Testing
             { $0.append(1_399, .delete, Scene.tmpKey(1)) }
         ),
         ("a tmp object deleted before it was marked", .tmpOutlivesItsUpload, { $0.append(1_499, .delete, Scene.tmpKey(4)) }),
+        (
+            "a failed upload's tmp object deleted within its week", .tmpOutlivesItsUpload,
+            { scene in
+                scene.evidence.events[4].status = "failed"
+                scene.evidence.failedAreKeptUntil = 1_601
+            }
+        ),
         ("a tmp object deleted without a mark", .tmpOutlivesItsUpload, { $0.evidence.rows.removeLast() }),
         ("a stored object put again", .nothingIsOverwritten, { $0.append(1_401, .put, "stored/f1.bin") }),
         ("a stored object deleted", .nothingIsOverwritten, { $0.append(1_401, .delete, "stored/f1.bin") }),
@@ -78,6 +85,7 @@ import Testing
         ),
         ("an end without an event", .statusesMoveForward, { $0.evidence.events.remove(at: 3) }),
         ("an upload that waits", .everythingEnds, { $0.evidence.rows[0].status = "queued" }),
+        ("a job that waits for too long", .everythingEnds, { $0.evidence.waitingTooLong = [Scene.stored] }),
         ("a job that is left", .everythingEnds, { $0.evidence.jobs = [Scene.stored] }),
         ("a job of nobody", .everythingEnds, { $0.evidence.jobs = [Scene.rolledBack] }),
         (
@@ -105,7 +113,8 @@ import Testing
         #expect(Set(Self.doctored.map(\.invariant)) == Set(Verdict.Invariant.allCases))
     }
 
-    @Test func `a copy that a cancelled attempt left is a remark, and no violation`() {
+    @Test
+    func `a copy that a cancelled attempt left goes with the tmp object, and is a remark only before, or when it came after`() {
         var scene = Scene()
         scene.evidence.events[3] = .init(
             number: 4,
@@ -119,9 +128,16 @@ import Testing
             .init(number: 6, upload: Scene.cancelled, status: "cancelled", attempt: 1, worker: nil, committedAt: 1_450)
         )
         scene.evidence.objects.append(.init(key: "stored/f2.bin", size: 3, md5: "md5-2", stamp: Scene.cancelled))
-        let verdict = Verdict(on: scene.evidence)
-        #expect(verdict.isClean, "\(verdict.violations)")
-        #expect(verdict.remarks.count == 1)
+        #expect(scene.violated == [.objectsAreOfStored])
+        var unswept = scene
+        unswept.evidence.isSwept = false
+        scene.append(1_700, .put, "stored/f2.bin")
+        scene.evidence.journal[scene.evidence.journal.count - 1].metadata = ["s3file-upload": Scene.cancelled]
+        for scene in [unswept, scene] {
+            let verdict = Verdict(on: scene.evidence)
+            #expect(verdict.isClean, "\(verdict.violations)")
+            #expect(verdict.remarks.count == 1)
+        }
     }
 
     @Test func `where nothing is swept a tmp object may be left by whoever was not stored, and by nobody else`() {

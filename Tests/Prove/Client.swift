@@ -101,6 +101,12 @@ struct Client: Sendable {
             await self.enqueue(form, &told)
             try? await Task.sleep(for: .milliseconds(self.history.pause / 4))
             _ = await self.post(input, version: 1, &told)
+        case .mended:
+            await self.enqueue(form, &told)
+            guard await self.post(input, version: 1, &told), let id = told.committed.last else { return }
+            try? await Task.sleep(for: .milliseconds(self.history.pause))
+            guard await self.post(input, version: 0, &told) else { return }
+            await self.change("retry", id, &told)
         }
     }
 

@@ -15,7 +15,18 @@ struct Ending: Sendable {
     // MARK: Quiet
 
     /// Until nothing waits, or the patience is over; what is not over then is for the verdict to say.
-    func wait() async {
+    func wait() async -> Waited {
+        var waited = Waited()
+        // An hour is the longest backoff, and a tenth more. A hold is the app's.
+        waited.tooLong =
+            await self.eventually {
+                try await self.ids(
+                    """
+                    select upload_id::text as id from s3file.job
+                     where worker is null and attempt > 0 and run_at > now() + interval '67 minutes' order by 1
+                    """
+                )
+            } ?? []
         let deadline = ContinuousClock.now + self.patience
         while ContinuousClock.now < deadline {
             if let left = try? await self.left(), left == 0 { break }
@@ -27,18 +38,37 @@ struct Ending: Sendable {
             try? await Task.sleep(for: .seconds(1))
         }
         // Failed uploads keep their file for a week. That week is over as well.
-        _ = try? await self.world.postgres.query(
-            "update s3file.upload set finished_at = finished_at - interval '8 days' where state = 3"
-        )
+        waited.failedAreKeptUntil = await self.eventually {
+            try await self.world.postgres.query(
+                "update s3file.upload set finished_at = finished_at - interval '8 days' where state = 3"
+            )
+            return Int64(Date().timeIntervalSince1970 * 1_000_000)
+        }
         for _ in 0..<60 {
             let swept = try? await self.world.sweep()
             // 69: a worker is at it.
             guard let swept, swept.exitCode == 69 else {
                 if let swept, swept.exitCode != 0 { say(swept.lines.joined(separator: "\n")) }
-                return
+                return waited
             }
             try? await Task.sleep(for: .seconds(2))
         }
+        return waited
+    }
+
+    /// What was seen on the way.
+    struct Waited: Sendable {
+        var tooLong: [String] = []
+        var failedAreKeptUntil: Int64?
+    }
+
+    /// The database may be coming back from a fault still.
+    private func eventually<R>(_ ask: () async throws -> R) async -> R? {
+        for _ in 0..<60 {
+            if let answer = try? await ask() { return answer }
+            try? await Task.sleep(for: .seconds(1))
+        }
+        return nil
     }
 
     private func left() async throws -> Int {
@@ -49,7 +79,7 @@ struct Ending: Sendable {
 
     // MARK: Evidence
 
-    func evidence(_ testimonies: [Testimony], _ sentinels: [String: String]) async throws -> Evidence {
+    func evidence(_ testimonies: [Testimony], _ sentinels: [String: String], _ waited: Waited) async throws -> Evidence {
         // The journal last, so that it has whatever the objects show.
         let (rows, events) = (try await self.rows(), try await self.events())
         let jobs = try await self.ids("select upload_id::text as id from s3file.job order by 1")
@@ -65,7 +95,9 @@ struct Ending: Sendable {
             journal: try self.world.store.journal(),
             sentinels: sentinels,
             tmpPrefix: StoreCommand.tmpPrefix,
-            isSwept: self.world.store.isDevelopment
+            isSwept: self.world.store.isDevelopment,
+            failedAreKeptUntil: waited.failedAreKeptUntil,
+            waitingTooLong: waited.tooLong
         )
     }
 

@@ -28,9 +28,9 @@ struct Run: Sendable {
         let calm = ContinuousClock.now
         say("calm        after \(Int((calm - start) / .seconds(1))) s; waiting until all has ended")
         let ending = Ending(world: self.world, patience: self.patience)
-        await ending.wait()
+        let waited = await ending.wait()
         let quiet = ContinuousClock.now
-        let evidence = try await ending.evidence(testimonies, sentinels)
+        let evidence = try await ending.evidence(testimonies, sentinels, waited)
         var kills: [String: Int] = [:]
         for slot in [self.world.web] + self.world.workers where slot.process.killed > 0 {
             kills[slot.name] = slot.process.killed

@@ -20,6 +20,14 @@ extension Job {
     }
 }
 
+/// An upload that ended without being stored, for good, and whose copy may lie at its key.
+package struct GivenUpUpload: Sendable {
+    package var id: UUID
+    package var tmpKey: String
+    package var bucket: String
+    package var key: String
+}
+
 extension UploadQueue {
     /// Tmp objects that a crash left behind: stored for longer than `age`, and not noted as deleted.
     ///
@@ -70,6 +78,22 @@ extension UploadQueue {
                 etags => \(objects.map(\.etag)), failed_life => make_interval(secs => \(Self.seconds(Self.failedLifetime)))) as tmp_key
             """
         ).map { try $0["tmp_key", String.self] }
+    }
+
+    /// Of tmp objects that ``expire(tmpBucket:objects:)`` gave to delete: where a copy may lie of the upload that claimed one, which was withdrawn
+    /// or failed after a worker had begun. It can be taken up no more.
+    package func givenUp(tmpBucket: String, keys: [String]) async throws -> [GivenUpUpload] {
+        guard !keys.isEmpty else { return [] }
+        return try await self.client.query(
+            "select * from s3file.given_up(tmp_bucket => \(tmpBucket), keys => \(keys))"
+        ).map { row in
+            GivenUpUpload(
+                id: try row["id", UUID.self],
+                tmpKey: try row["tmp_key", String.self],
+                bucket: try row["bucket", String.self],
+                key: try row["key", String.self]
+            )
+        }
     }
 
     /// Takes the turn at a task that one process at a time should do; `false` when another has it or it is not due.

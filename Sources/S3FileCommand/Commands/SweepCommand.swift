@@ -36,6 +36,7 @@ struct SweepCommand: AsyncParsableCommand {
         var uploadsGivenUp: Int
         var partBytesFreed: Int64
         var uploadsListed: Bool
+        var copiesRemoved: Int
     }
 
     func run() async throws {
@@ -81,7 +82,8 @@ struct SweepCommand: AsyncParsableCommand {
             failure: summary.failure,
             uploadsGivenUp: summary.uploadsGivenUp,
             partBytesFreed: summary.partBytesFreed,
-            uploadsListed: summary.sawUploads
+            uploadsListed: summary.sawUploads,
+            copiesRemoved: summary.copiesRemoved
         )
     }
 
@@ -95,6 +97,9 @@ struct SweepCommand: AsyncParsableCommand {
             lines.append(
                 "Uploads in parts that nobody ended: \(summary.uploadsGivenUp) \(given), \(ByteCount(bytes: summary.partBytesFreed)) \(freed)."
             )
+        }
+        if summary.copiesRemoved > 0 {
+            lines.append("Copies of uploads that were withdrawn or failed: \(summary.copiesRemoved) removed.")
         }
         if summary.kept > 0 { lines.append("Old, and claimed by uploads: \(summary.kept), which stay.") }
         if summary.busy > 0 {

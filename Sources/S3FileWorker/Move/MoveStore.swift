@@ -19,9 +19,6 @@ protocol MoveStore: Sendable {
 
     func copyObject(_ copy: S3CopyRequest) async throws -> S3CopyResult
 
-    /// Sent once, and given up after so long.
-    func deleteObjectOnce(bucket: String, key: String, versionID: String?, ifMatch: String?, within limit: Duration) async throws
-
     func createMultipartUpload(bucket: String, key: String, attributes: S3ObjectAttributes) async throws -> String
 
     func uploadPartCopy(_ copy: S3CopyRequest, uploadID: String, number: Int, range: ClosedRange<Int64>?) async throws -> S3Part
@@ -66,13 +63,5 @@ extension S3Client: MoveStore {
             if bytes.count == most { break }
         }
         return (body.head, bytes)
-    }
-
-    func deleteObjectOnce(bucket: String, key: String, versionID: String?, ifMatch: String?, within limit: Duration) async throws
-    {
-        var once = self
-        once.retry = S3RetryPolicy(attempts: 1)
-        once.timeouts.request = limit
-        try await once.deleteObject(bucket: bucket, key: key, versionID: versionID, ifMatch: ifMatch)
     }
 }

@@ -5,8 +5,8 @@ import Postgres
 import S3
 import S3File
 
-/// Copies one verified tmp object to its reserved key, exactly once, and says how it ended. Deleting the tmp object is not its business:
-/// that comes after the record says stored.
+/// Copies one verified tmp object to its reserved key, exactly once, and says how it ended. It deletes nothing: the tmp object goes after the
+/// record says stored, and a copy that nobody wants with ``GivenUpCopies``.
 ///
 /// Other bytes are kept out by ``SourceProof``. The destination carries a ``Stamp``, so that a repeated attempt recognises its own work, and
 /// nobody else's is overwritten.
@@ -131,35 +131,12 @@ struct Mover: Sendable {
         return Copied(etag: copy.etag, versionID: copy.versionID, before: before)
     }
 
-    /// Stored, if the copy is proved; otherwise it had better not stay.
+    /// Stored, if the copy is proved. Otherwise it stays for the next attempt, which finds it by its stamp and copies over it, or for the sweep: what
+    /// is deleted here might, after this process was stopped for a while, be what the next attempt has stored.
     private func confirm(_ copied: Copied, _ proof: SourceProof, contentType: String?) async throws -> Outcome {
-        let verdict: Outcome
-        do {
-            if let guarantee = try await proof.guarantee(
-                copyETag: copied.etag,
-                checksum: copied.checksum,
-                before: copied.before
-            ) {
-                return .stored(etag: copied.etag, versionID: copied.versionID, guarantee: guarantee, contentType: contentType)
-            }
-            verdict = .unproved
-        } catch let ended as Ended {
-            verdict = ended.outcome
-        }
-        await self.removeCopy(etag: copied.etag, versionID: copied.versionID)
-        return verdict
-    }
-
-    /// Sent once, and given up before the lease can be another's: a deletion that arrives late might hit what the next attempt has stored.
-    /// If it fails, the next attempt finds the copy by its stamp and overwrites it.
-    private func removeCopy(etag: String, versionID: String?) async {
-        try? await self.store.deleteObjectOnce(
-            bucket: self.job.bucket,
-            key: self.job.key,
-            versionID: versionID,
-            ifMatch: self.capabilities.deleteIfMatch && versionID == nil ? etag : nil,
-            within: WorkerLease.margin - .seconds(1)
-        )
+        guard let guarantee = try await proof.guarantee(copyETag: copied.etag, checksum: copied.checksum, before: copied.before)
+        else { return .unproved }
+        return .stored(etag: copied.etag, versionID: copied.versionID, guarantee: guarantee, contentType: contentType)
     }
 
     // MARK: The destination

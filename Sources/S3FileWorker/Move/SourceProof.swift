@@ -68,7 +68,7 @@ struct SourceProof: Sendable {
         return now.timeIntervalSince(modified) >= Self.discernibleAge
     }
 
-    /// What proves a copy; nil when nothing does, and the copy must not stay.
+    /// What proves a copy; nil when nothing does.
     ///
     /// - Parameters:
     ///   - before: the source as it was when the copy began, unless the guarantee stands by itself.
@@ -114,10 +114,10 @@ extension Outcome {
             message: "The file is \(type), and only \(accept.joined(separator: ", ")) is accepted. Choose another file."
         )
     }
-    /// The copy was removed again; by the next attempt the source is old enough to be told from a replacement.
+    /// The copy will be overwritten; by the next attempt the source is old enough to be told from a replacement.
     static let unproved = Outcome.retry(
         code: "copy_unproved",
-        message: "The store could not prove that it copied the checked file, so the copy was removed and will be made again.",
+        message: "The store could not prove that it copied the checked file, so it will copy it again.",
         delay: .seconds(SourceProof.discernibleAge)
     )
 }

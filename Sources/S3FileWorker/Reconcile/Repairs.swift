@@ -89,18 +89,8 @@ struct Repairs {
         )
         guard isBuried else { return .changed }
         let isFenced = await self.reconciler.sweeper.capabilities.capabilities(from: found.bucket, to: found.bucket).deleteIfMatch
-        let version = head.versionID.flatMap { $0 == "null" ? nil : $0 }
-        do {
-            try await self.s3.deleteObject(
-                bucket: found.bucket,
-                key: found.key,
-                versionID: version,
-                ifMatch: isFenced && version == nil ? head.etag : nil
-            )
-        } catch let error as S3Error where error.code == .preconditionFailed {
-            return .changed
-        }
-        return .repaired
+        return try await self.s3.deleteObject(bucket: found.bucket, key: found.key, seenAs: head, isFenced: isFenced)
+            ? .repaired : .changed
     }
 
     // MARK: Tmp objects
@@ -114,18 +104,8 @@ struct Repairs {
             S3ObjectHead.isSameETag(head.etag, found.found?.etag ?? "")
         else { return .changed }
         let isFenced = await self.reconciler.sweeper.capabilities.capabilities(ofSource: row.tmpBucket).deleteIfMatch
-        let version = head.versionID.flatMap { $0 == "null" ? nil : $0 }
-        do {
-            try await self.s3.deleteObject(
-                bucket: row.tmpBucket,
-                key: row.tmpKey,
-                versionID: version,
-                ifMatch: isFenced && version == nil ? head.etag : nil
-            )
-        } catch let error as S3Error where error.code == .preconditionFailed {
-            return .changed
-        }
-        return .repaired
+        return try await self.s3.deleteObject(bucket: row.tmpBucket, key: row.tmpKey, seenAs: head, isFenced: isFenced)
+            ? .repaired : .changed
     }
 
     private func sweep(_ found: Disagreement) async throws -> Disagreement.Outcome {

@@ -13,6 +13,8 @@ package struct SweepSummary: Sendable, Equatable {
     package var failed = 0
     /// The code of the first of these failures.
     package var failure: String?
+    /// Copies of uploads that were withdrawn or failed while they moved.
+    package var copiesRemoved = 0
     /// Uploads in parts that were begun and not ended, and the bytes of their parts.
     package var uploadsGivenUp = 0
     package var partBytesFreed: Int64 = 0

@@ -127,7 +127,7 @@ package struct Sweeper: Sendable {
             metadata: [
                 "listed": "\(summary.listed)", "removed": "\(summary.removed)", "bytes": "\(summary.totalBytesFreed)",
                 "kept": "\(summary.kept)", "busy": "\(summary.busy)", "failed": "\(summary.failed)",
-                "uploadsGivenUp": "\(summary.uploadsGivenUp)",
+                "uploadsGivenUp": "\(summary.uploadsGivenUp)", "copiesRemoved": "\(summary.copiesRemoved)",
             ]
         )
     }
@@ -158,7 +158,7 @@ package struct Sweeper: Sendable {
             bucket: self.bucket,
             probes: S3CapabilityProbe.folder(self.configuration.tmpPrefix),
             isFenced: { [capabilities, bucket] in await capabilities.capabilities(ofSource: bucket).batchDeleteIfMatch },
-            isDry: isDry
+            copies: isDry ? nil : GivenUpCopies(s3: self.s3, queue: self.queue, capabilities: self.capabilities)
         )
     }
 

@@ -15,8 +15,10 @@ struct TmpRemoval: Sendable {
     let probes: String
     /// Whether the store deletes an object only while it has the ETag that was seen.
     let isFenced: @Sendable () async -> Bool
-    /// Only looks.
-    let isDry: Bool
+    /// Nil only looks.
+    let copies: GivenUpCopies?
+
+    private var isDry: Bool { self.copies == nil }
 
     /// - Parameter old: of one bucket, in the order of a listing: the versions of a key side by side.
     func remove(_ old: [TmpEntry], _ summary: inout SweepSummary) async throws {
@@ -39,6 +41,12 @@ struct TmpRemoval: Sendable {
             case .busy: summary.busy += 1
             case .refused(let state): summary.fail(1, state)
             }
+        }
+        if let copies {
+            let (removed, left) = try await copies.remove(tmpBucket: self.bucket, tmpKeys: going.map(\.key))
+            summary.copiesRemoved += removed
+            for code in left.values { summary.fail(1, code.rawValue) }
+            going.removeAll { left[$0.key] != nil }
         }
         try await self.delete(going, &summary)
     }

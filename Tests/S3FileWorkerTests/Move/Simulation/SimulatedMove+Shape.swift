@@ -40,7 +40,10 @@ extension SimulatedMove {
                 honoured.sourceVersions = happens(200)
                 honoured.checksums = happens(400)
             }
-            if flaw == .trustsConditionsOnTheSource || flaw == .trustsConditionsOnTheDestination { honoured = S3Capabilities() }
+            // Where the store itself prevents what they do, a flaw does not show.
+            if [.ignoresLease, .trustsConditionsOnTheSource, .trustsConditionsOnTheDestination].contains(flaw) {
+                honoured = S3Capabilities()
+            }
             self.told = honoured
             if flaw == .trustsConditionsOnTheSource {
                 self.told.copySourceIfMatch = true
@@ -78,6 +81,10 @@ extension SimulatedMove {
                         )
                     )
                 }
+            }
+            if flaw == .ignoresLease {
+                let later = Duration.milliseconds(Int.random(in: 15_000..<60_000, using: &generator))
+                self.reposts.append((later, content: 2, size: self.size))
             }
             if happens(200) {
                 self.strangerComes =

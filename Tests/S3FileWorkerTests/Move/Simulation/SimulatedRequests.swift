@@ -123,13 +123,6 @@ extension SimulatedRequests: MoveStore {
         try await self.send(repeats: false, .copyObject) { store throws(S3Error) in try store.copy(copy) }
     }
 
-    func deleteObjectOnce(bucket: String, key: String, versionID: String?, ifMatch: String?, within limit: Duration) async throws
-    {
-        try await self.send(attempts: 1, latest: limit, .deleteObject) { store throws(S3Error) in
-            try store.delete(ifMatch: ifMatch)
-        }
-    }
-
     func createMultipartUpload(bucket: String, key: String, attributes: S3ObjectAttributes) async throws -> String {
         try await self.send(.createMultipartUpload) { store throws(S3Error) in store.create(attributes) }
     }

@@ -160,13 +160,6 @@ struct SimulatedStore {
         guard destination.etag == ifMatch else { throw S3Error(.preconditionFailed, status: 412, message: "") }
     }
 
-    mutating func delete(ifMatch: String?) throws(S3Error) {
-        if self.traits.honoured.deleteIfMatch, let ifMatch, let destination, destination.etag != ifMatch {
-            throw S3Error(.preconditionFailed, status: 412, message: "")
-        }
-        self.destination = nil
-    }
-
     mutating func create(_ attributes: S3ObjectAttributes) -> String {
         let id = "m\(self.number())"
         self.uploads[id] = Upload(attributes: attributes)
