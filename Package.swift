@@ -450,7 +450,9 @@ let package = Package(
         // What must hold of every reader of bytes from anywhere: for libFuzzer (bin/fuzz), and for the corpus it left.
         .target(
             name: "FuzzInvariants",
-            dependencies: ["S3", "S3DevServer", "S3File", nioCore],
+            dependencies: [
+                "Postgres", "S3", "S3DevServer", "S3File", "S3FileHTTP", "S3FileService", configuration, crypto, nioCore,
+            ],
             path: "Tests/FuzzInvariants",
             swiftSettings: swiftSettings
         ),

@@ -1,6 +1,6 @@
 /// A reader of bytes that come from anywhere, and what must hold of it whatever they are.
 package enum FuzzedReader: String, CaseIterable, Sendable {
-    case xml, policy, multipart, ticket, profiles, signature
+    case xml, policy, multipart, ticket, profiles, signature, json, chunked, values, headers, settings
 
     /// Reads the bytes, and everything that follows from them.
     ///
@@ -13,6 +13,11 @@ package enum FuzzedReader: String, CaseIterable, Sendable {
         case .ticket: try Self.checkTicket(bytes)
         case .profiles: try Self.checkProfiles(bytes)
         case .signature: try Self.checkSignature(bytes)
+        case .json: try Self.checkJSON(bytes)
+        case .chunked: try Self.checkChunked(bytes)
+        case .values: try Self.checkValues(bytes)
+        case .headers: try Self.checkHeaders(bytes)
+        case .settings: try Self.checkSettings(bytes)
         }
     }
 }

@@ -1,16 +1,23 @@
-import Crypto
-import NIOCore
-import S3
+package import Crypto
+package import NIOCore
+package import S3
 
 /// Undoes `Content-Encoding: aws-chunked`: chunks with their length, and for signed ones a signature each
 /// (https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html).
-struct ChunkedPayload {
+package struct ChunkedPayload {
     /// What the signatures of chunks hang from: the request's own signature.
-    struct Seed {
+    package struct Seed {
         var key: SymmetricKey
         var timestamp: String
         var scope: String
         var signature: String
+
+        package init(key: SymmetricKey, timestamp: String, scope: String, signature: String) {
+            self.key = key
+            self.timestamp = timestamp
+            self.scope = scope
+            self.signature = signature
+        }
     }
 
     private enum State {
@@ -37,20 +44,20 @@ struct ChunkedPayload {
     private var chunkHash = SHA256()
     private var isLastChunk = false
     private var trailerText = ""
-    private(set) var trailers: [String: String] = [:]
+    package private(set) var trailers: [String: String] = [:]
 
-    init(seed: Seed?, hasTrailer: Bool) {
+    package init(seed: Seed?, hasTrailer: Bool) {
         self.seed = seed
         self.hasTrailer = hasTrailer
         self.previousSignature = seed?.signature ?? ""
     }
 
-    var isFinished: Bool {
+    package var isFinished: Bool {
         if case .finished = self.state { true } else { false }
     }
 
     /// Takes bytes of the wire and gives the payload's.
-    mutating func decode(_ buffer: ByteBuffer) throws(S3Error) -> [ByteBuffer] {
+    package mutating func decode(_ buffer: ByteBuffer) throws(S3Error) -> [ByteBuffer] {
         if self.pending.readableBytes == 0 {
             self.pending = buffer
         } else {

@@ -2,22 +2,22 @@
 ///
 /// Stricter than most readers: an object names each member once, a text has no lone surrogate and no U+0000, which Postgres could not keep,
 /// and a number is finite. What it may cost is bounded, however it nests.
-struct LocatedJSON: Sendable {
+package struct LocatedJSON: Sendable {
     /// Line and column from 1, the latter in characters as editors count them.
-    struct Place: Sendable, Equatable, CustomStringConvertible {
-        var line: Int
-        var column: Int
+    package struct Place: Sendable, Equatable, CustomStringConvertible {
+        package var line: Int
+        package var column: Int
 
-        var description: String { "line \(self.line), column \(self.column)" }
+        package var description: String { "line \(self.line), column \(self.column)" }
     }
 
-    struct Member: Sendable {
-        var name: String
-        var place: Place
-        var value: LocatedJSON
+    package struct Member: Sendable {
+        package var name: String
+        package var place: Place
+        package var value: LocatedJSON
     }
 
-    enum Value: Sendable {
+    package enum Value: Sendable {
         case null
         case bool(Bool)
         /// As it is spelled.
@@ -28,19 +28,21 @@ struct LocatedJSON: Sendable {
     }
 
     /// What a text may cost to read.
-    struct Limits: Sendable {
-        var depth = 32
+    package struct Limits: Sendable {
+        package var depth = 32
         /// Values in it, at all depths.
-        var values = 10_000
+        package var values = 10_000
+
+        package init() {}
     }
 
-    var value: Value
-    var place: Place
+    package var value: Value
+    package var place: Place
     /// As it stands in the text, byte for byte; shares the text's memory.
-    var source: ArraySlice<UInt8>
+    package var source: ArraySlice<UInt8>
 
     /// - Throws: ``JSONFault`` at the first thing that is no JSON.
-    init(parsing bytes: some Collection<UInt8>, limits: Limits = Limits()) throws(JSONFault) {
+    package init(parsing bytes: some Collection<UInt8>, limits: Limits = Limits()) throws(JSONFault) {
         var parser = JSONParser(Array(bytes), limits: limits)
         self = try parser.document()
     }
@@ -64,7 +66,7 @@ struct LocatedJSON: Sendable {
     }
 
     /// A whole number, also one that is spelled `1.0` or `1e3`; `nil` for anything else.
-    var integer: Int64? {
+    package var integer: Int64? {
         guard case .number(let spelled) = self.value else { return nil }
         if let number = Int64(spelled) { return number }
         guard let number = Double(spelled), number.rounded() == number, abs(number) < 9_007_199_254_740_992 else { return nil }
@@ -73,15 +75,15 @@ struct LocatedJSON: Sendable {
 }
 
 /// Something that is wrong with a JSON text, and where.
-struct JSONFault: Error, Sendable, Equatable {
-    var place: LocatedJSON.Place
+package struct JSONFault: Error, Sendable, Equatable {
+    package var place: LocatedJSON.Place
     /// What it is about, such as `fields[0].name`; empty for the whole text.
-    var path = ""
+    package var path = ""
     /// A sentence's rest: what is wrong and what to write.
-    var message: String
+    package var message: String
 
     /// For a request, whose sender sees no file: `subject (line 1, column 12) must be …`.
-    var sentence: String {
+    package var sentence: String {
         self.path.isEmpty ? "At \(self.place): \(self.message)." : "\(self.path) (\(self.place)): \(self.message)."
     }
 

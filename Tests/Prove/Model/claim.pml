@@ -1,5 +1,5 @@
-/* Claim, lease, settle, reap and sweep, as the tables and the store see them: every interleaving of two workers, two uploads, a reaper and a
- * sweep. Time is not here: a lease may end at any moment, however alive its worker is; a worker may die after any step; an answer of the store
+/* Claim, lease, settle, cancel, reap and sweep, as the tables and the store see them: every interleaving of two workers, two uploads, a reaper and
+ * a sweep. Time is not here: a lease may end at any moment, however alive its worker is; a worker may die after any step; an answer of the store
  * may get lost after the request was done; whoever has the presigned form may post other bytes at any moment. What is one transaction, or one
  * request of the store, is one step here.
  *
@@ -8,6 +8,10 @@
  *   NOSOURCE     the copy takes whatever lies there by now
  *   DELETEFIRST  the tmp object is deleted before `stored` is committed
  *   NOMARK       the sweep deletes without marking the key as expired
+ *   TAKEBACK     a worker deletes the copy of an upload that was withdrawn, at some moment after its settle was refused
+ *   GIVESBACK    a worker gives back what it has claimed, again and again, and no attempt is counted
+ *   NOCANCEL     a settle does not ask whether the upload was withdrawn, and puts it back
+ * That nothing goes on for ever is asked apart: spin looks for a cycle of states, of which there must be none.
  */
 
 #define UPLOADS 2
@@ -19,6 +23,7 @@
 #define QUEUED 1    /* or moving: `holder` tells */
 #define STORED 2
 #define FAILED 3
+#define CANCELLED 4
 #define EXPIRED 5
 
 /* The record. */
@@ -27,6 +32,8 @@ byte verified[UPLOADS];       /* the bytes that were verified: 1, or 2 */
 byte holder[UPLOADS];         /* a lease, 0 for nobody's */
 byte attempt[UPLOADS];
 bool to_delete[UPLOADS];
+bool cancelling[UPLOADS];     /* asked for while it moves */
+bool gone[UPLOADS];           /* its tmp object, for good: it is taken up no more */
 bool alive[LEASES];
 
 /* The store: which bytes lie there, 0 for none. */
@@ -48,7 +55,8 @@ byte trouble;
 inline enqueue(u, bytes_) {
     atomic {
         if
-        :: status[u] == NONE || status[u] == FAILED -> status[u] = QUEUED; verified[u] = bytes_
+        :: status[u] == NONE || (status[u] == FAILED || status[u] == CANCELLED) && !gone[u] ->
+            status[u] = QUEUED; verified[u] = bytes_; cancelling[u] = false
         :: else
         fi
     }
@@ -58,7 +66,7 @@ inline delete_tmp(u, seen) {
     /* The store deletes what was seen, and nothing that came after. */
     if
     :: tmp[u] == seen && tmp[u] != 0 ->
-        assert(status[u] == STORED || status[u] == EXPIRED);
+        assert(status[u] == STORED || status[u] == EXPIRED || status[u] == CANCELLED);
         tmp[u] = 0
     :: else
     fi
@@ -89,12 +97,31 @@ proctype Client(byte u) {
     ended++
 }
 
-/* This one does what most do. */
-proctype PlainClient(byte u) {
+/* One transaction: what waits is withdrawn, and the worker of what moves is told when it settles. */
+inline cancel(u) {
+    atomic {
+        if
+        :: WAITS(u) -> status[u] = CANCELLED
+        :: status[u] == QUEUED && holder[u] != 0 -> cancelling[u] = true
+        :: else
+        fi
+    }
+}
+
+/* This one withdraws its upload now and then, and takes that back. */
+proctype WithdrawingClient(byte u) {
     atomic { tmp[u] = 1 };
     if
     :: atomic { tmp[u] != 0 -> enqueue(u, 1) }
     :: tmp[u] == 0
+    fi;
+    if
+    :: cancel(u);
+       if
+       :: enqueue(u, 1)
+       :: true
+       fi
+    :: true
     fi;
     ended++
 }
@@ -109,12 +136,20 @@ inline settle() {
 #else
         :: status[u] == QUEUED && holder[u] == lease && attempt[u] == mine ->
 #endif
-            status[u] = outcome;
             holder[u] = 0;
+#ifndef NOCANCEL
+            if
+            :: cancelling[u] && outcome != STORED -> outcome = CANCELLED
+            :: else
+            fi;
+#endif
+            status[u] = outcome;
+            assert(!cancelling[u] || outcome != QUEUED);            /* what was withdrawn does not wait again */
             assert(outcome != STORED || stored[u] == verified[u]);
             assert(outcome != FAILED || tmp[u] != verified[u]);     /* nobody is told of a change that was none */
             to_delete[u] = (outcome == STORED)
-        :: else                                     /* the attempt is somebody else's by now */
+        :: else ->                                  /* the attempt is somebody else's by now */
+            outcome = NONE
         fi
     }
 }
@@ -125,6 +160,12 @@ inline work() {
     d_step { if :: outcome == STORED -> delete_tmp(u, bytes) :: else fi };
 #endif
     settle();
+#ifdef TAKEBACK
+    if
+    :: status[u] == CANCELLED -> atomic { assert(status[u] != STORED); stored[u] = 0 }
+    :: else
+    fi;
+#endif
     d_step { found = 0; outcome = 0; bytes = 0; mine = 0; u = 0 }
 }
 
@@ -172,6 +213,9 @@ proctype Worker(byte lease) {
     :: d_step { !alive[lease] && lease <= WORKERS -> lease = lease + WORKERS }     /* told so by a heartbeat: it registers anew */
     :: d_step { alive[lease] && WAITS(0) -> u = 0; claim() }; work()
     :: d_step { alive[lease] && WAITS(1) -> u = 1; claim() }; work()
+#ifdef GIVESBACK
+    :: d_step { alive[lease] && WAITS(0) -> u = 0; claim() }; d_step { holder[0] == lease -> holder[0] = 0; attempt[0]--; mine = 0; bytes = 0 }
+#endif
     :: d_step { to_delete[0] -> delete_tmp(0, verified[0]); to_delete[0] = false }
     :: d_step { to_delete[1] -> delete_tmp(1, verified[1]); to_delete[1] = false }
     od
@@ -180,8 +224,8 @@ proctype Worker(byte lease) {
 /* Ends leases of the first kind, whenever it pleases, and takes back what their workers held: one statement. */
 inline reap(lease) {
     alive[lease] = false;
-    if :: holder[0] == lease -> holder[0] = 0 :: else fi;
-    if :: holder[1] == lease -> holder[1] = 0 :: else fi
+    if :: holder[0] == lease -> holder[0] = 0; if :: cancelling[0] -> status[0] = CANCELLED :: else fi :: else fi;
+    if :: holder[1] == lease -> holder[1] = 0; if :: cancelling[1] -> status[1] = CANCELLED :: else fi :: else fi
 }
 
 proctype Reaper() {
@@ -208,11 +252,21 @@ proctype Sweep() {
             atomic {                                /* mark */
                 free = (status[u] != QUEUED && status[u] != FAILED);
 #ifndef NOMARK
-                if :: status[u] == NONE -> status[u] = EXPIRED :: else fi
+                if
+                :: status[u] == NONE -> status[u] = EXPIRED
+                :: status[u] == CANCELLED -> gone[u] = true
+                :: else
+                fi
 #endif
             }
             if
-            :: free -> atomic { delete_tmp(u, seen) }
+            :: free ->
+                if
+                :: status[u] == CANCELLED ->        /* the copy of an attempt that it had, first */
+                    atomic { assert(status[u] != STORED); stored[u] = 0 }
+                :: else
+                fi;
+                atomic { delete_tmp(u, seen) }
             :: else
             fi
         fi;
@@ -226,7 +280,7 @@ init {
     atomic {
         u = 1;
         do :: u < LEASES -> alive[u] = true; u++ :: else -> break od;
-        run Client(0); run PlainClient(1); run Worker(1); run Worker(2); run Reaper(); run Sweep()
+        run Client(0); run WithdrawingClient(1); run Worker(1); run Worker(2); run Reaper(); run Sweep()
     }
     /* All others have ended: spin says so if one cannot. */
     _nr_pr == 1;
@@ -236,8 +290,9 @@ init {
     :: u < UPLOADS ->
         assert(status[u] != QUEUED);
         assert(status[u] != STORED || stored[u] == verified[u]);
-        /* A failed attempt may have left a copy of its own behind, which reconcile finds; nobody else may. */
-        assert(status[u] == STORED || status[u] == FAILED || stored[u] == 0);
+        /* An attempt may have left a copy of its own behind, which goes with the tmp object, or with reconcile; nobody else may. */
+        assert(status[u] == STORED || status[u] == FAILED || status[u] == CANCELLED || stored[u] == 0);
+        assert(!gone[u] || status[u] != STORED || tmp[u] == 0);
         assert(!rolled_back[u] || status[u] == NONE || status[u] == EXPIRED);
         u++
     od

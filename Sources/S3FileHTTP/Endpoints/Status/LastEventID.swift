@@ -1,25 +1,25 @@
-import S3File
+package import S3File
 
 /// What a client of the event stream knows, as the `id` of the last event that it got says: the newest event of the record by then, and the
 /// status and attempt of each upload of its URL, in their order. `4711~s1.m2.-` is: stored at attempt 1, moving at attempt 2, not told yet.
 ///
 /// <https://html.spec.whatwg.org/multipage/server-sent-events.html#the-last-event-id-header>
-struct LastEventID: Equatable, Sendable {
+package struct LastEventID: Equatable, Sendable {
     /// One upload as it was told.
-    struct Told: Equatable, Sendable {
-        var status: UploadStatus
-        var attempt: Int
+    package struct Told: Equatable, Sendable {
+        package var status: UploadStatus
+        package var attempt: Int
     }
 
     /// Ours are at most 20 + 100 · 7 bytes long.
-    static let mostBytes = 1_024
+    package static let mostBytes = 1_024
     private static let letters: [(UploadStatus, Character)] = [
         (.queued, "q"), (.moving, "m"), (.stored, "s"), (.failed, "f"), (.cancelled, "c"), (.expired, "e"),
     ]
 
     /// 0 when it is not known.
-    var position: Int64
-    var told: [Told?]
+    package var position: Int64
+    package var told: [Told?]
 
     init(position: Int64, told: [Told?]) {
         self.position = position
@@ -27,7 +27,7 @@ struct LastEventID: Equatable, Sendable {
     }
 
     /// Nil for what is not one of ours for so many uploads: whoever brings it is told how things stand, as if it had brought none.
-    init?(_ text: String, count: Int) {
+    package init?(_ text: String, count: Int) {
         guard text.utf8.count <= Self.mostBytes else { return nil }
         let parts = text.split(separator: "~", omittingEmptySubsequences: false)
         guard parts.count == 2, let position = Int64(parts[0]), position >= 0 else { return nil }
@@ -47,7 +47,7 @@ struct LastEventID: Equatable, Sendable {
         self.init(position: position, told: told)
     }
 
-    var text: String {
+    package var text: String {
         let entries = self.told.map { told in
             guard let told, let letter = Self.letters.first(where: { $0.0 == told.status })?.1 else { return "-" }
             return "\(letter)\(told.attempt)"
