@@ -13,7 +13,7 @@ extension FuzzedReader {
         let cut = payload.startIndex + Int(kind >> 1) * payload.count / 128
         let whole = Self.decoded([payload], seed: nil, hasTrailer: kind & 1 == 1)
         let pieces = Self.decoded([payload[..<cut], payload[cut...]], seed: nil, hasTrailer: kind & 1 == 1)
-        try require(whole == pieces, "cut at \(cut - payload.startIndex) it is \(pieces), and else \(whole)")
+        try require(whole == pieces, "cut at \(cut - payload.startIndex) something else comes of it")
         if let whole {
             try require(whole.bytes.count <= payload.count, "\(whole.bytes.count) bytes came of \(payload.count)")
         }

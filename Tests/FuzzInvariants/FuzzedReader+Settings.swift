@@ -4,6 +4,10 @@ import S3DevServer
 import S3File
 
 extension FuzzedReader {
+    private static let secrets: Set<String> = [
+        "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "DATABASE_URL", "S3FILE_DJANGO_SECRET", "S3FILE_LISTEN_URL",
+        "S3FILE_SECRET",
+    ]
     private static let password = "s3cr3t-of-the-environment"
 
     /// An environment, a setting a line, is taken or refused by name, and no refusal tells a secret. Rules of faults are read again from their text.
@@ -13,7 +17,8 @@ extension FuzzedReader {
         for line in text.split(separator: "\n") {
             let halves = line.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             guard halves.count == 2 else { continue }
-            environment[String(halves[0])] = halves[1].replacing("$SECRET", with: Self.password)
+            let isSecret = Self.secrets.contains(String(halves[0]))
+            environment[String(halves[0])] = String(halves[1]).replacing("$SECRET", with: isSecret ? Self.password : "public")
         }
         do {
             let reader = ConfigReader(provider: EnvironmentVariablesProvider(environmentVariables: environment))

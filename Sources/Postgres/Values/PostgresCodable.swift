@@ -26,6 +26,12 @@ package struct PostgresCell: Sendable {
     package var type: PostgresType
     package var column: String
 
+    package init(bytes: ArraySlice<UInt8>?, type: PostgresType, column: String) {
+        self.bytes = bytes
+        self.type = type
+        self.column = column
+    }
+
     func required<Value>(for type: Value.Type) throws(PostgresError) -> ArraySlice<UInt8> {
         guard let bytes = self.bytes else {
             throw self.error("Column \"\(self.column)\" is NULL where \(type) was asked for: ask for \(type)?.")
