@@ -5,7 +5,7 @@ package struct Strike: Sendable, Hashable, Codable {
         case killWeb = "kill-web"
         /// SIGSTOP, and SIGCONT past the lease.
         case pauseWorker = "pause-worker"
-        /// A worker's clock jumps, and later back.
+        /// A process's clock jumps, and later back.
         case jumpClock = "jump-clock"
         /// Postgres ends in immediate mode, as in a crash, and starts again.
         case crashPostgres = "crash-postgres"

@@ -52,7 +52,7 @@ final class Nemesis: Sendable {
 
     private func strike(_ strike: Strike) async throws {
         let worker = self.world.workers[strike.target % self.world.workers.count]
-        // The web process is one of those that the network fails.
+        // The web process is one of those that the network and their clocks fail.
         let slots = self.world.workers + [self.world.web]
         let slot = slots[strike.target % slots.count]
         let duration = Duration.milliseconds(strike.duration)
@@ -66,7 +66,7 @@ final class Nemesis: Sendable {
             defer { worker.process.send(SIGCONT) }
             try await Task.sleep(for: duration)
         case .jumpClock:
-            guard let clock = worker.clock else { return }
+            guard let clock = slot.clock else { return }
             try clock.jump(by: strike.jump)
             self.count(strike.kind.rawValue)
             defer { try? clock.jump(by: 0) }

@@ -126,11 +126,16 @@ struct World: Sendable {
             let direct: [String: String?] =
                 settings.hasFaults ? [:] : ["DATABASE_URL": postgres, "AWS_ENDPOINT_URL_S3": store.endpoint]
             environment.merge(direct) { $1 }
+            let webClock = settings.hasFaults ? try Clock(file: folder.appending(path: "clock-web").path, skew: 0) : nil
             let web = Slot(
                 name: "web",
-                process: Respawned(command: [settings.s3file, "serve", "--port", "\(port)"], environment: environment),
+                process: Respawned(
+                    command: (webClock?.words ?? []) + [settings.s3file, "serve", "--port", "\(port)"],
+                    environment: environment
+                ),
                 postgres: proxies[0].postgres,
-                store: proxies[0].store
+                store: proxies[0].store,
+                clock: webClock
             )
             let workers = try (1...settings.workers).map { number in
                 let proxy = proxies[number]
