@@ -65,21 +65,35 @@ extension S3Client {
             if document["IsTruncated"]?.text == "true" {
                 listing.nextToken = try Self.required("NextContinuationToken", in: document, response, sent)
             }
-            if let absurdity = listing.absurdity(
-                prefix: prefix,
-                after: continuationToken == nil ? startAfter : nil,
-                token: continuationToken,
-                maxKeys: maxKeys
-            ) {
-                throw S3Error(
-                    .invalidResponse,
-                    status: response.status,
-                    message: "\(sent.subject): the listing cannot be right, \(absurdity).",
-                    requestID: response.headers.first(name: "x-amz-request-id")
-                )
-            }
+            try Self.refuse(
+                listing.absurdity(
+                    prefix: prefix,
+                    after: continuationToken == nil ? startAfter : nil,
+                    token: continuationToken,
+                    maxKeys: maxKeys
+                ),
+                response,
+                sent
+            )
             return listing
         }
+    }
+
+    /// Why no store can mean a page with these keys, whatever their order: stores have their own for versions and for uploads in parts.
+    static func absurdity(of keys: some Collection<String>, prefix: String, most: Int) -> String? {
+        guard keys.count <= most else { return "it has \(keys.count) entries where \(most) were asked for" }
+        guard keys.allSatisfy({ $0.utf8.starts(with: prefix.utf8) }) else { return "it has a key outside the prefix" }
+        return nil
+    }
+
+    static func refuse(_ absurdity: String?, _ response: S3Response, _ request: S3Request) throws(S3Error) {
+        guard let absurdity else { return }
+        throw S3Error(
+            .invalidResponse,
+            status: response.status,
+            message: "\(request.subject): the listing cannot be right, \(absurdity).",
+            requestID: response.headers.first(name: "x-amz-request-id")
+        )
     }
 
     private static func listedObject(

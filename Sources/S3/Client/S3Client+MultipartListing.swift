@@ -51,6 +51,7 @@ extension S3Client {
     /// Ten thousand parts take ten pages; more cannot be.
     private static let partPages = 11
     private static let uploadListingLimit = 8 << 20
+    private static let uploadPage = 1_000
 
     /// All parts that a multipart upload has so far, by their numbers.
     ///
@@ -79,6 +80,8 @@ extension S3Client {
                         let size = element["Size"].flatMap({ Int64($0.text) }), size >= 0,
                         let etag = element["ETag"]?.text, !etag.isEmpty
                     else { throw Self.missing("part's number, size or ETag", response, request) }
+                    // What is copied already is told by it: a part that comes twice would be counted twice.
+                    if number <= page.last?.part.number ?? 0 { try Self.refuse("its parts are not in order", response, request) }
                     page.append(S3ListedPart(part: S3Part(number: number, etag: etag), size: size))
                 }
                 return (page, document["IsTruncated"]?.text == "true")
@@ -104,7 +107,7 @@ extension S3Client {
             method: .GET,
             bucket: bucket,
             // Encoded keys are not asked for: Ceph sends them and does not say so, and ministack does not send them.
-            query: [("uploads", ""), ("max-uploads", "1000")],
+            query: [("uploads", ""), ("max-uploads", String(Self.uploadPage))],
             timeout: self.timeouts.request,
             responseLimit: Self.uploadListingLimit
         )
@@ -133,6 +136,11 @@ extension S3Client {
                 guard next != marker else { throw Self.missing("marker that leads on", response, sent) }
                 listing.next = next
             }
+            try Self.refuse(
+                Self.absurdity(of: listing.uploads.map(\.key), prefix: prefix, most: Self.uploadPage),
+                response,
+                sent
+            )
             return listing
         }
     }

@@ -69,7 +69,13 @@ extension S3Client {
         let request = self.putRequest(bucket, key, attributes, size: length)
         do {
             let response = try await self.begin(request, body: .stream(stream, length: .known(length)))
-            let body = try await response.body.collect(upTo: request.responseLimit)
+            let idle = self.timeouts.idle
+            let body: ByteBuffer
+            do {
+                body = try await withDeadline(idle) { try await response.body.collect(upTo: request.responseLimit) }
+            } catch is DeadlineExceeded {
+                throw AttemptTimeout(phase: .idle, limit: idle)
+            }
             return try Self.putResult(
                 S3Response(status: Int(response.status.code), headers: response.headers, body: body),
                 request.subject

@@ -53,6 +53,7 @@ package struct S3VersionListing: Sendable {
 
 extension S3Client {
     private static let versionListingLimit = 8 << 20
+    private static let pageSize = 1_000
 
     /// One page of the versions of all objects, delete markers among them.
     ///
@@ -66,7 +67,7 @@ extension S3Client {
             operation: .listObjectVersions,
             method: .GET,
             bucket: bucket,
-            query: [("versions", ""), ("max-keys", "1000")],
+            query: [("versions", ""), ("max-keys", String(Self.pageSize))],
             timeout: self.timeouts.request,
             responseLimit: Self.versionListingLimit
         )
@@ -113,6 +114,7 @@ extension S3Client {
                 guard next != marker else { throw Self.missing("marker that leads on", response, sent) }
                 listing.next = next
             }
+            try Self.refuse(Self.absurdity(of: listing.entries.map(\.key), prefix: prefix, most: Self.pageSize), response, sent)
             return listing
         }
     }

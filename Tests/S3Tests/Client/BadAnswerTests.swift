@@ -69,6 +69,53 @@ struct BadAnswerTests {
         #expect(try right.get().objects.count == 6)
     }
 
+    /// Whoever follows these gives up, deletes, or goes on by them.
+    @Test("A listing of versions, of uploads in parts, or of parts that no store can mean is refused")
+    func otherAbsurdities() async throws {
+        func refused(_ document: String, _ ask: (S3Client) async throws -> Void) async throws -> String {
+            try await ScriptedServer.with([.status("200 OK", document)]) { server in
+                try await TestStore.withClient(
+                    UnreliableStoreTests.configuration(server.endpoint),
+                    retry: S3RetryPolicy(attempts: 1)
+                ) { client, _ in
+                    let error = await #expect(throws: S3Error.self) { try await ask(client) }
+                    #expect(error?.code == .invalidResponse)
+                    return error?.message ?? ""
+                }
+            }
+        }
+        func versions(_ keys: [String]) -> String {
+            let entries = keys.map {
+                "<Version><Key>\($0)</Key><VersionId>v</VersionId><Size>1</Size><LastModified>2026-01-01T00:00:00Z</LastModified></Version>"
+            }
+            return "<ListVersionsResult>\(entries.joined())</ListVersionsResult>"
+        }
+        func uploads(_ keys: [String]) -> String {
+            let entries = keys.map {
+                "<Upload><Key>\($0)</Key><UploadId>u</UploadId><Initiated>2026-01-01T00:00:00Z</Initiated></Upload>"
+            }
+            return "<ListMultipartUploadsResult>\(entries.joined())</ListMultipartUploadsResult>"
+        }
+        let many = (0...1_000).map { "tmp/\($0)" }
+        for (keys, reason) in [(["tmp/a", "docs/a"], "outside the prefix"), (many, "1001 entries where 1000")] {
+            let ofVersions = try await refused(versions(keys)) {
+                _ = try await $0.listObjectVersions(bucket: "bucket", prefix: "tmp/")
+            }
+            #expect(ofVersions.contains(reason))
+            let ofUploads = try await refused(uploads(keys)) {
+                _ = try await $0.listMultipartUploads(bucket: "bucket", prefix: "tmp/")
+            }
+            #expect(ofUploads.contains(reason))
+        }
+        for numbers in [[1, 1], [2, 1], [0], [10_001]] {
+            let parts = numbers.map { "<Part><PartNumber>\($0)</PartNumber><Size>1</Size><ETag>e</ETag></Part>" }
+            let message = try await refused("<ListPartsResult>\(parts.joined())</ListPartsResult>") {
+                _ = try await $0.listParts(bucket: "bucket", key: "k", uploadID: "u")
+            }
+            #expect(!message.isEmpty, "\(numbers)")
+        }
+    }
+
     @Test(
         "A listing that cannot be read is refused",
         arguments: [

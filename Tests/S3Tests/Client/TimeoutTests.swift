@@ -66,6 +66,19 @@ struct TimeoutTests {
             return count
         }
         #expect(try self.error(get).message.contains("nothing came for 0.3 seconds"))
+        let stalledAnswer = ScriptedServer.Answer.send("HTTP/1.1 200 OK\r\nETag: \"e\"\r\nContent-Length: 100\r\n\r\n<a>")
+        let (put, _) = try await self.with([stalledAnswer], timeouts) { client in
+            try await client.putObject(
+                bucket: "bucket",
+                key: "k",
+                stream: AsyncStream { pieces in
+                    pieces.yield(ByteBuffer(string: "abc"))
+                    pieces.finish()
+                },
+                length: 3
+            )
+        }
+        #expect(try self.error(put).message.contains("nothing came for 0.3 seconds"))
     }
 
     @Test("An answer that trickles is not idle, and ends with the whole")
