@@ -11,7 +11,7 @@ import Testing
     {
         var pool = SimulatedPool(seed: seed, workers: 5, jobs: 400, failureRate: 60)
         try await pool.run(most: 400_000)
-        #expect(pool.attempts >= 400 && pool.preparedAttempts > 0)
+        #expect(pool.counts.attempts >= 400 && pool.counts.prepared > 0)
     }
 
     @Test func `a run is a function of its seed`() async throws {
@@ -21,7 +21,7 @@ import Testing
         )
         try await one.run(most: 400_000)
         try await other.run(most: 400_000)
-        #expect((one.steps, one.attempts, one.lostLeases) == (other.steps, other.attempts, other.lostLeases))
+        #expect(one.counts == other.counts)
     }
 
     @Test(arguments: SimulatedPool.Flaw.allCases)
@@ -54,32 +54,23 @@ import Testing
         var total = Total()
         await withTaskGroup(of: Total.self) { group in
             for _ in 0..<ProcessInfo.processInfo.activeProcessorCount { group.addTask { await Self.simulate(until: end) } }
-            for await part in group { total.add(part) }
+            for await part in group {
+                total.runs += part.runs
+                total.counts.add(part.counts)
+            }
         }
-        let rate = Int(Double(total.steps) / ((ContinuousClock.now - start) / .seconds(1)))
+        let counts = total.counts
+        let rate = Int(Double(counts.steps) / ((ContinuousClock.now - start) / .seconds(1)))
         print(
-            "simulated \(total.runs) runs: \(total.steps) steps, \(rate) a second; \(total.attempts) attempts, \(total.prepared) of them "
-                + "prepared, \(total.lostLeases) leases lost, \(total.refusedSettles) settles refused"
+            "simulated \(total.runs) runs: \(counts.steps) steps, \(rate) a second; \(counts.attempts) attempts, \(counts.prepared) of them "
+                + "prepared, \(counts.lostLeases) leases lost, \(counts.refusedSettles) settles refused"
         )
         #expect(total.runs > 0)
     }
 
     private struct Total {
         var runs = 0
-        var steps = 0
-        var attempts = 0
-        var prepared = 0
-        var lostLeases = 0
-        var refusedSettles = 0
-
-        mutating func add(_ other: Self) {
-            self.runs += other.runs
-            self.steps += other.steps
-            self.attempts += other.attempts
-            self.prepared += other.prepared
-            self.lostLeases += other.lostLeases
-            self.refusedSettles += other.refusedSettles
-        }
+        var counts = SimulatedPool.Counts()
     }
 
     private static func simulate(until end: ContinuousClock.Instant) async -> Total {
@@ -88,19 +79,11 @@ import Testing
             let seed = UInt64.random(in: 0 ... .max)
             var pool = SimulatedPool(seed: seed)
             do { try await pool.run(most: 1_000_000) } catch {
-                Issue.record("\(error): seed \(seed), step \(pool.steps)")
+                Issue.record("\(error): seed \(seed), step \(pool.counts.steps)")
                 break
             }
-            total.add(
-                Total(
-                    runs: 1,
-                    steps: pool.steps,
-                    attempts: pool.attempts,
-                    prepared: pool.preparedAttempts,
-                    lostLeases: pool.lostLeases,
-                    refusedSettles: pool.refusedSettles
-                )
-            )
+            total.runs += 1
+            total.counts.add(pool.counts)
         }
         return total
     }

@@ -11,7 +11,7 @@ extension SimulatedPool {
         var blocked: Set<UUID> = []
         for (job, outcome) in errand.outcomes {
             guard let row = self.rows[job.id], row.holder == number, row.attempt == job.attempt, !row.isStored else {
-                self.refusedSettles += 1
+                self.counts.refusedSettles += 1
                 continue
             }
             // An open transaction of the app's has it.

@@ -70,6 +70,23 @@ struct SimulatedPool {
     let failureRate: Int
     let flaw: Flaw?
 
+    /// What happened how often, in one run or in many.
+    struct Counts: Equatable {
+        var steps = 0
+        var attempts = 0
+        var prepared = 0
+        var lostLeases = 0
+        var refusedSettles = 0
+
+        mutating func add(_ other: Self) {
+            self.steps += other.steps
+            self.attempts += other.attempts
+            self.prepared += other.prepared
+            self.lostLeases += other.lostLeases
+            self.refusedSettles += other.refusedSettles
+        }
+    }
+
     /// What a worker might get wrong, and must be found then.
     enum Flaw: CaseIterable {
         /// It does not wait until its lease is certain.
@@ -80,11 +97,7 @@ struct SimulatedPool {
 
     private static let nothing = MultiThreadedEventLoopGroup.singleton.any().makeSucceededFuture(Preparation?.none)
 
-    private(set) var steps = 0
-    private(set) var attempts = 0
-    private(set) var preparedAttempts = 0
-    private(set) var lostLeases = 0
-    var refusedSettles = 0
+    var counts = Counts()
     var stored = 0
     private var left: Int { self.rows.count - self.stored }
 
@@ -117,13 +130,13 @@ struct SimulatedPool {
     /// Until all is stored; throws when something happened that never may, or when nothing happens any more.
     mutating func run(most: Int) async throws {
         while self.left > 0 {
-            self.steps += 1
-            guard self.steps < most, let next = self.timeline.next() else {
-                throw Broken(description: "\(self.left) jobs are left after \(self.steps) steps")
+            self.counts.steps += 1
+            guard self.counts.steps < most, let next = self.timeline.next() else {
+                throw Broken(description: "\(self.left) jobs are left after \(self.counts.steps) steps")
             }
             try self.handle(next)
             // Other tests have threads to wait for, and not long.
-            if self.steps.isMultiple(of: 256) { await Task.yield() }
+            if self.counts.steps.isMultiple(of: 256) { await Task.yield() }
         }
     }
 
@@ -196,7 +209,7 @@ struct SimulatedPool {
         case .beaten(let slot, let number, let sentAt, let alive):
             guard self.reaches(slot, number, event) else { return }
             guard alive else {
-                self.lostLeases += 1
+                self.counts.lostLeases += 1
                 return self.register(slot)
             }
             let wasCertain = self.isCertain(self.workers[slot])
@@ -308,7 +321,7 @@ struct SimulatedPool {
         guard self.workers[slot].slots.insert(job.id).inserted else {
             throw Broken(description: "a job has two slots of a worker")
         }
-        self.attempts += 1
+        self.counts.attempts += 1
         var asked: [Job] = []
         let isPrepared =
             self.workers[slot].state.turn(of: job) { upcoming in
@@ -320,7 +333,7 @@ struct SimulatedPool {
             guard self.workers[slot].prepared[job.id] == job.attempt else {
                 throw Broken(description: "an attempt has what was asked for another")
             }
-            self.preparedAttempts += 1
+            self.counts.prepared += 1
         }
         if self.isCertain(self.workers[slot]) || self.flaw == .beginsUnderAnyLease {
             try self.start(job, slot)
