@@ -55,4 +55,67 @@ import Testing
             }
         }
     }
+
+    @Test(.enabled(if: Boto3.isInstalled))
+    func `boto3 puts, reads and deletes a policy, by which nothing is decided`() async throws {
+        try await TestDevServer.run { server in
+            try await Boto3.run(
+                #"""
+                none = lambda: [refused("NoSuchBucketPolicy", call, Bucket=bucket) for call in (s3.get_bucket_policy, s3.get_bucket_policy_status)]
+                s3.put_object(Bucket=bucket, Key="k", Body=b"kept"); none()
+                def put(effect, principal, **more):
+                    statement = {"Effect": effect, "Principal": principal, "Action": "s3:*", "Resource": ["arn:aws:s3:::" + bucket, "arn:aws:s3:::%s/*" % bucket], **more}
+                    text = json.dumps({"Version": "2012-10-17", "Id": "größe", "Statement": [statement]}, indent=1, ensure_ascii=False)
+                    s3.put_bucket_policy(Bucket=bucket, Policy=text)
+                    assert s3.get_bucket_policy(Bucket=bucket)["Policy"] == text
+                    return s3.get_bucket_policy_status(Bucket=bucket)["PolicyStatus"]["IsPublic"]
+                def undecided():
+                    s3.put_object(Bucket=bucket, Key="k", Body=b"kept"); assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"kept"
+                    said(http_pool.request("GET", "%s/%s/k" % (endpoint, bucket)), 403, "AccessDenied")
+                assert put("Allow", "*") is True; undecided()
+                assert put("Allow", {"AWS": "*"}) is True; undecided()
+                assert put("Deny", "*") is False; undecided()
+                assert put("Allow", "*", Condition={"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}) is False; undecided()
+                last = s3.get_bucket_policy(Bucket=bucket)["Policy"]
+                for bad in ["{}", "nonsense", json.dumps({"Statement": []}) + " " * 21_000]: refused("MalformedPolicy", s3.put_bucket_policy, Bucket=bucket, Policy=bad)
+                assert s3.get_bucket_policy(Bucket=bucket)["Policy"] == last
+                for _ in range(2): assert s3.delete_bucket_policy(Bucket=bucket)["ResponseMetadata"]["HTTPStatusCode"] == 204; none()
+                # It goes with its bucket, and does not come back with the name.
+                s3.create_bucket(Bucket="second"); s3.put_bucket_policy(Bucket="second", Policy=last); s3.delete_bucket(Bucket="second")
+                for call in (s3.get_bucket_policy, s3.get_bucket_policy_status, s3.delete_bucket_policy): refused("NoSuchBucket", call, Bucket="second")
+                refused("NoSuchBucket", s3.put_bucket_policy, Bucket="second", Policy=last)
+                s3.create_bucket(Bucket="second"); refused("NoSuchBucketPolicy", s3.get_bucket_policy, Bucket="second")
+                """#,
+                against: server
+            )
+        }
+    }
+
+    @Test(.enabled(if: AwsCli.isInstalled, "Install the AWS CLI: pip install awscli"))
+    func `the AWS CLI puts, reads and deletes a policy, by which nothing is decided`() async throws {
+        try await TestDevServer.run { server in
+            try await AwsCli.run(
+                #"""
+                closed='{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*"}]}'
+                printf '{"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "*"}]}' >open.json; echo kept >k
+                fails NoSuchBucketPolicy api get-bucket-policy --bucket $BUCKET; fails NoSuchBucketPolicy api get-bucket-policy-status --bucket $BUCKET
+                # Neither is its own account shut out, nor is anybody else let in.
+                undecided() {
+                    api put-object --bucket $BUCKET --key k --body k >/dev/null; is "$(aws s3 cp s3://$BUCKET/k -)" kept
+                    fails AccessDenied api get-object --no-sign-request --bucket $BUCKET --key k back
+                }
+                api put-bucket-policy --bucket $BUCKET --policy "$closed"; is "$(api get-bucket-policy --bucket $BUCKET --query Policy)" "$closed"
+                is "$(api get-bucket-policy-status --bucket $BUCKET --query PolicyStatus.IsPublic)" False; undecided
+                api put-bucket-policy --bucket $BUCKET --policy file://open.json; is "$(api get-bucket-policy --bucket $BUCKET --query Policy)" "$(cat open.json)"
+                is "$(api get-bucket-policy-status --bucket $BUCKET --query PolicyStatus.IsPublic)" True; undecided
+                fails MalformedPolicy api put-bucket-policy --bucket $BUCKET --policy '{}'
+                is "$(api get-bucket-policy --bucket $BUCKET --query Policy)" "$(cat open.json)"
+                api delete-bucket-policy --bucket $BUCKET; fails NoSuchBucketPolicy api get-bucket-policy --bucket $BUCKET
+                fails NoSuchBucketPolicy api get-bucket-policy-status --bucket $BUCKET; api delete-bucket-policy --bucket $BUCKET
+                fails '(NoSuchBucket)' api get-bucket-policy --bucket no-such-bucket; fails '(NoSuchBucket)' api delete-bucket-policy --bucket no-such-bucket
+                """#,
+                against: server
+            )
+        }
+    }
 }

@@ -54,8 +54,16 @@ private struct Writer {
         let signed = self.server.signed(method, path, query: query, headers: headers, payloadHash: "UNSIGNED-PAYLOAD")
         let suffix = query.isEmpty ? "" : "?" + URIEncoding.query(query)
         let answer = try await self.server.send(method, path + suffix, headers: signed, body: body)
+        return try Self.successful(answer, "\(method) \(path)")
+    }
+
+    private func post(_ bucket: String, _ key: String, _ content: [UInt8]) async throws -> TestDevServer.Answer {
+        try Self.successful(try await self.server.post(bucket, key, content), "A form for \(self.path(bucket, key))")
+    }
+
+    private static func successful(_ answer: TestDevServer.Answer, _ what: String) throws -> TestDevServer.Answer {
         guard (200..<300).contains(answer.status) else {
-            throw ProgramError(description: "\(method) \(path) was answered \(answer.status): \(answer.body)")
+            throw ProgramError(description: "\(what) was answered \(answer.status): \(answer.body)")
         }
         return answer
     }
@@ -65,7 +73,7 @@ private struct Writer {
         let key = "\(self.name)-\(Int.random(in: 0..<4))"
         var knowledge = self.objects[key] ?? Knowledge()
         let content = self.content(key)
-        switch Int.random(in: 0..<10) {
+        switch Int.random(in: 0..<12) {
         case 0...3:
             self.objects[key, default: Knowledge()].possible.append(content)
             _ = try await self.send("PUT", bucket, key, body: content)
@@ -102,6 +110,10 @@ private struct Writer {
             )
             self.uploads.removeLast()
             knowledge.known = content
+        case 8...9:
+            self.objects[key, default: Knowledge()].possible.append(content)
+            _ = try await self.post(bucket, key, content)
+            knowledge.known = content
         default:
             self.objects[key, default: Knowledge()].possible.append(nil)
             _ = try await self.send("DELETE", bucket, key)
@@ -118,7 +130,12 @@ private struct Writer {
             _ = try await self.send("DELETE", bucket, key)
         } else {
             let content = self.content(key)
-            let answer = try await self.send("PUT", bucket, key, body: content)
+            let answer =
+                if Int.random(in: 0..<3) == 0 {
+                    try await self.post(bucket, key, content)
+                } else {
+                    try await self.send("PUT", bucket, key, body: content)
+                }
             self.versions[key, default: [:]][answer.header("x-amz-version-id") ?? ""] = content
         }
         self.acknowledged += 1
@@ -233,6 +250,49 @@ struct KillTests {
             print("\(Self.rounds) kills, \(acknowledged) acknowledged writes")
             #expect(acknowledged > Self.rounds)
         }
+    }
+
+    @Test("A form that a kill cuts off changes nothing, and one that was answered is whole", .timeLimit(.minutes(2)))
+    func killedForm() async throws {
+        try await withTemporaryFolder { folder in
+            let (directory, announcement) = (folder.path + "/store", folder.path + "/server")
+            var configuration = S3DevServerConfiguration(directory: directory, buckets: ["plain"], environment: "test")
+            let whole = Array(String(repeating: "answered ", count: 90_000).utf8)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await Self.serve(directory, announcing: announcement) }
+                let said = try await eventually { try? String(contentsOfFile: announcement, encoding: .utf8) }
+                let numbers = said.split(separator: " ").compactMap { Int($0) }
+                configuration.port = numbers[0]
+                let server = TestDevServer(port: numbers[0], configuration: configuration)
+                let answer = try await server.post(server.bucket, "k", whole)
+                #expect(answer.status == 201, "\(answer.body)")
+                try await server.hangingUp(after: Self.cutOffForm(server, "k")) { () async throws in
+                    try await server.hangingUp(after: Self.cutOffForm(server, "new")) { () async throws in
+                        // Whatever happens, the kill must: everybody waits for it.
+                        let areBegun = try? await eventuallyTrue { try temporaryFiles(of: server).count == 2 }
+                        Glibc.kill(pid_t(numbers[1]), SIGKILL)
+                        #expect(areBegun == true)
+                    }
+                }
+                try await group.waitForAll()
+            }
+            try await TestDevServer.run(configure: { $0 = Self.reading(configuration) }) { server in
+                #expect(try temporaryFiles(of: server).isEmpty)
+                let kept = try await server.fetch("/plain/k")
+                #expect(kept.status == 200 && kept.body == whole)
+                let cut = try await server.fetch("/plain/new")
+                #expect(cut.status == 404)
+            }
+        }
+    }
+
+    /// A form to be posted, but for its end. There is enough of its file that the server writes some of it.
+    private static func cutOffForm(_ server: TestDevServer, _ key: String) -> String {
+        let form = server.form(server.bucket, key, Array(String(repeating: "cut off ", count: 90_000).utf8))
+        let head =
+            "POST /\(server.bucket) HTTP/1.1\r\nhost: 127.0.0.1:\(server.port)\r\n"
+            + "content-type: \(form.contentType)\r\ncontent-length: \(form.body.count)\r\n\r\n"
+        return head + String(decoding: form.body.dropLast(1_000), as: UTF8.self)
     }
 
     private static func reading(_ configuration: S3DevServerConfiguration) -> S3DevServerConfiguration {

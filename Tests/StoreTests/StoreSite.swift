@@ -30,7 +30,14 @@ struct StoreSite: Sendable {
     }
 
     /// Enqueues what lies at the tmp key, as a form would that was verified now.
-    func enqueue(_ tmpKey: String, key: String) async throws -> UUID {
+    ///
+    /// - Parameter bucket: where it is to be stored; nil for the bucket that it lies in.
+    func enqueue(
+        _ tmpKey: String,
+        key: String,
+        to bucket: String? = nil,
+        storage: StorageSettings? = nil
+    ) async throws -> UUID {
         let head = try await self.bucket.head(tmpKey)
         let promise = UploadPromise(
             id: .version7(),
@@ -43,7 +50,9 @@ struct StoreSite: Sendable {
             etag: head.etag,
             versionID: head.versionID,
             owner: nil,
-            requestedKey: key
+            bucket: bucket,
+            requestedKey: key,
+            storage: storage
         )
         return try await self.queue.enqueue([promise], hold: nil)[0].id
     }

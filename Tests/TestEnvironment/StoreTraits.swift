@@ -21,6 +21,10 @@ package struct StoreTraits: Sendable {
     package var keepsFormHeaders = true
     /// A form with a wrong signature is `SignatureDoesNotMatch`; else `AccessDenied`.
     package var tellsWrongFormSignature = true
+    /// The tags that CopyObject is asked for become the copy's.
+    package var keepsCopiedTags = true
+    /// Those that CreateMultipartUpload is asked for become the object's.
+    package var keepsTagsInParts = true
 }
 
 extension KnownStore {
@@ -36,6 +40,8 @@ extension KnownStore {
             traits.verifiesChecksums = false
             traits.keepsFormHeaders = false
             traits.tellsWrongFormSignature = false
+            traits.keepsCopiedTags = false
+            traits.keepsTagsInParts = false
         case .newCeph:
             traits.capabilities.copySourceIfMatch = true
             traits.capabilities.completeIfNoneMatch = true
@@ -46,6 +52,8 @@ extension KnownStore {
             traits.verifiesChecksums = false
             traits.keepsFormHeaders = false
             traits.tellsWrongFormSignature = false
+            traits.keepsCopiedTags = false
+            traits.keepsTagsInParts = false
         case .ministack:
             traits.capabilities.copySourceIfMatch = true
             traits.capabilities.partCopySourceIfMatch = true
@@ -53,6 +61,7 @@ extension KnownStore {
             traits.capabilities.deleteIfMatch = true
             traits.capabilities.batchDeleteIfMatch = true
             traits.verifiesRequestSignatures = false
+            traits.keepsTagsInParts = false
         case .devServer:
             traits.capabilities.copySourceIfMatch = true
             traits.capabilities.partCopySourceIfMatch = true
