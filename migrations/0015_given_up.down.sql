@@ -1,5 +1,68 @@
 drop function s3file.given_up;
 
+create or replace function s3file.expire(tmp_bucket text, keys text[], sizes bigint[], etags text[], failed_life interval) returns setof text
+language sql volatile security definer
+set search_path = pg_catalog, s3file, pg_temp
+set lock_timeout = '500ms'
+set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off
+as $$
+    with stale as materialized (
+        select distinct on (t.key) t.* from unnest(expire.keys, expire.sizes, expire.etags) as t(key, size, etag)),
+    marked as (
+        insert into s3file.upload as u
+            (id, state, filename, content_type, size, tmp_bucket, tmp_key, etag, tmp_deleted, bucket, finished_at,
+             error_code, error_message, error_retryable)
+        select s3file.uuid_v7(), 5, left(regexp_replace(t.key, '^.*/', ''), 255), 'application/octet-stream', t.size, expire.tmp_bucket, t.key,
+               t.etag, true, expire.tmp_bucket, now(), 'expired', 'No form claimed this file in time, and it was removed.', false
+          from stale t
+         -- With an offset it stays a look at one key after the other: as a join it would compare each with all that the bucket has.
+         where not exists (select from s3file.upload d where d.bucket = expire.tmp_bucket and d.key = t.key offset 0)
+         order by t.key
+        on conflict (tmp_bucket, tmp_key) do update set tmp_deleted = true
+         where u.state <> 0 and not (u.state = 3 and u.finished_at > now() - expire.failed_life)
+        returning u.tmp_key)
+    select m.tmp_key from marked m
+$$;
+
+create or replace function s3file.expirable(tmp_bucket text, keys text[], failed_life interval) returns setof text
+language sql stable security definer
+set search_path = pg_catalog, s3file, pg_temp
+set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off
+as $$
+    select distinct t.key from unnest(expirable.keys) as t(key)
+     where not exists (select from s3file.upload d where d.bucket = expirable.tmp_bucket and d.key = t.key offset 0)
+       and not exists (select from s3file.upload u
+                        where u.tmp_bucket = expirable.tmp_bucket and u.tmp_key = t.key
+                          and (u.state = 0 or u.state = 3 and u.finished_at > now() - expirable.failed_life) offset 0)
+$$;
+
+create or replace function s3file.prune(
+    stored_age interval, unstored_age interval, after uuid, at_most integer, out next_after uuid, out pruned bigint
+) returns record
+language plpgsql volatile security definer
+set search_path = pg_catalog, s3file, pg_temp
+set enable_seqscan = off set jit = off
+as $$
+declare
+    youngest uuid;
+    ids      uuid[];
+    waiting  uuid[];
+begin
+    -- Ids are ordered by time: no upload begun after this moment can be old enough.
+    youngest := encode(substring(int8send((extract(epoch from now() - least(stored_age, unstored_age)) * 1000)::bigint) from 3)
+                       || '\x70008000000000000000'::bytea, 'hex')::uuid;
+    ids := array(select u.id from s3file.upload u where u.id > coalesce(prune.after, '00000000-0000-0000-0000-000000000000') and u.id < youngest
+                  order by u.id limit at_most);
+    next_after := case when cardinality(ids) = at_most then ids[at_most] end;
+    waiting := array(select w.id from s3file.tmp_deletion d cross join unnest(d.upload_ids) as w(id) where w.id = any(ids));
+    delete from s3file.upload u
+     where u.id = any(ids)
+       and ((u.state = 2 and u.finished_at < now() - stored_age
+             and u.id <> all(waiting))
+         or (u.state in (3, 4, 5) and u.finished_at < now() - unstored_age));
+    get diagnostics pruned = row_count;
+end
+$$;
 create or replace function s3file.grant_roles() returns void
 language plpgsql volatile
 set search_path = pg_catalog, s3file, pg_temp

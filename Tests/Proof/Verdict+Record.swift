@@ -32,6 +32,10 @@ extension Verdict {
                     "changed after it was verified, and it is \(row.status) (\(row.errorCode ?? "no error"))"
                 )
             }
+            if told.kind == .mended, let row, self.wasRetriedAfterFailing(row.id) {
+                // The first bytes lay there again by then.
+                self.check(.committedIsStored, row.status == "stored", row.id, "mended and retried, and it is \(row.status)")
+            }
             if told.kind == .cancelled, told.isCancelled {
                 self.check(
                     .withdrawnHasNone,
@@ -58,6 +62,11 @@ extension Verdict {
                 )
             }
         }
+    }
+
+    private func wasRetriedAfterFailing(_ id: String) -> Bool {
+        let statuses = (self.eventsByUpload[id] ?? []).map(\.status)
+        return zip(statuses, statuses.dropFirst()).contains { $0 == "failed" && $1 == "queued" }
     }
 
     mutating func judgeRows() {

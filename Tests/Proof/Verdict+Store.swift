@@ -46,12 +46,12 @@ extension Verdict {
         }
     }
 
-    /// Whether a copy came when the tmp object was just about to go, or gone: sent by a worker that had been stopped.
+    /// Whether a copy came when the tmp object was gone: on its way since before, or sent by a worker that had been stopped.
     private func cameLate(_ key: String, of row: Evidence.Row) -> Bool {
         guard let gone = self.changesByKey[row.tmpKey]?.last(where: { $0.change == .delete }),
             let put = self.changesByKey[key]?.last(where: { $0.change == .put })
         else { return false }
-        return put.at > gone.at - 2_000_000
+        return put.at > gone.at
     }
 
     /// Without a sweep only what was stored takes its tmp object with it, unless somebody puts another one there afterwards.
@@ -113,8 +113,7 @@ extension Verdict {
             return
         }
         let last = (self.eventsByUpload[row.id] ?? []).last { $0.committedAt <= entry.at }
-        var ended = last.map { ["stored", "cancelled"].contains($0.status) } ?? false
-        if last?.status == "failed" { ended = self.evidence.failedAreKeptUntil.map { $0 <= entry.at } ?? true }
+        let ended = last.map { $0.status == "stored" || self.isGivenUp(row, $0, at: entry.at) } ?? false
         let expired = row.status == "expired" && row.finishedAt.map { $0 <= entry.at } ?? false
         self.check(
             .tmpOutlivesItsUpload,
@@ -124,13 +123,28 @@ extension Verdict {
         )
     }
 
-    /// Until an upload is stored its own attempts may repeat a copy, or take one back; after that nobody may.
+    /// Whether an upload that ended otherwise than stored is over for good. Others keep their bytes for a week, in which they may be retried.
+    private func isGivenUp(_ row: Evidence.Row, _ last: Evidence.Event, at time: Int64) -> Bool {
+        switch last.status {
+        case "cancelled": true
+        case "failed": row.errorCode == "source_changed" || self.evidence.failedAreKeptUntil.map { $0 <= time } ?? true
+        default: false
+        }
+    }
+
+    /// Until an upload is stored its own attempts may repeat a copy; after that nobody may. None of them takes a copy back: only the sweep does.
     private mutating func judge(destination entry: StoreJournal.Entry, of row: Evidence.Row) {
         let storedAt = (self.eventsByUpload[row.id] ?? []).first { $0.status == "stored" }?.committedAt
         let isLate = storedAt.map { $0 < entry.at } ?? false
         switch entry.change {
         case .delete:
-            self.check(.nothingIsOverwritten, !isLate, row.id, "its object was deleted at \(entry.at)")
+            let last = (self.eventsByUpload[row.id] ?? []).last { $0.committedAt <= entry.at }
+            self.check(
+                .nothingIsOverwritten,
+                !isLate && last.map { self.isGivenUp(row, $0, at: entry.at) } ?? false,
+                row.id,
+                "its object was deleted at \(entry.at), when it was \(last?.status ?? "queued")"
+            )
         case .put:
             self.check(
                 .nothingIsOverwritten,

@@ -66,6 +66,16 @@ import Testing
         ),
         ("a tmp object deleted without a mark", .tmpOutlivesItsUpload, { $0.evidence.rows.removeLast() }),
         ("a stored object put again", .nothingIsOverwritten, { $0.append(1_401, .put, "stored/f1.bin") }),
+        ("a copy taken back before it is stored", .nothingIsOverwritten, { $0.append(1_350, .delete, "stored/f1.bin") }),
+        (
+            "a mended upload that was retried, and failed again", .committedIsStored,
+            { scene in
+                scene.evidence.testimonies[0].kind = .mended
+                scene.evidence.rows[0].status = "failed"
+                scene.evidence.rows[0].errorCode = "source_changed"
+                scene.evidence.events[0].status = "failed"
+            }
+        ),
         ("a stored object deleted", .nothingIsOverwritten, { $0.append(1_401, .delete, "stored/f1.bin") }),
         (
             "an object put at another's key", .nothingIsOverwritten,

@@ -26,7 +26,7 @@ struct Ending: Sendable {
                      where worker is null and attempt > 0 and run_at > now() + interval '67 minutes' order by 1
                     """
                 )
-            } ?? []
+            } ?? ["nobody could be asked"]
         let deadline = ContinuousClock.now + self.patience
         while ContinuousClock.now < deadline {
             if let left = try? await self.left(), left == 0 { break }
@@ -38,11 +38,11 @@ struct Ending: Sendable {
             try? await Task.sleep(for: .seconds(1))
         }
         // Failed uploads keep their file for a week. That week is over as well.
-        waited.failedAreKeptUntil = await self.eventually {
+        waited.failedAreKeptUntil = Int64(Date().timeIntervalSince1970 * 1_000_000)
+        _ = await self.eventually {
             try await self.world.postgres.query(
                 "update s3file.upload set finished_at = finished_at - interval '8 days' where state = 3"
             )
-            return Int64(Date().timeIntervalSince1970 * 1_000_000)
         }
         for _ in 0..<60 {
             let swept = try? await self.world.sweep()

@@ -92,7 +92,8 @@ extension S3Client {
             .invalidResponse,
             status: response.status,
             message: "\(request.subject): the listing cannot be right, \(absurdity).",
-            requestID: response.headers.first(name: "x-amz-request-id")
+            requestID: response.headers.first(name: "x-amz-request-id"),
+            retryable: true
         )
     }
 

@@ -228,7 +228,8 @@ struct Mover: Sendable {
             // either, the source itself must say that it changed: a copy may have been taken back meanwhile, or the store be wrong.
             otherwise = .retry(code: error.code.rawValue, message: error.message, delay: nil)
         case .noSuchKey, .notFound, .noSuchVersion:
-            otherwise = .sourceMissing
+            // Of the source, or of what was to be copied over.
+            otherwise = .retry(code: error.code.rawValue, message: error.message, delay: .seconds(1))
         case .noSuchUpload:
             // Completed by somebody, or given up; the next attempt begins a new one.
             otherwise = .retry(code: error.code.rawValue, message: error.message, delay: .seconds(1))
@@ -240,7 +241,8 @@ struct Mover: Sendable {
         switch try await self.lookUpDestination(inParts: inParts) {
         case .end(let outcome): return outcome
         case .nothing:
-            if error.code == .preconditionFailed || error.code == .notModified { _ = try await proof.source() }
+            // Says that it changed, or is gone, if so.
+            if !error.isOutcomeUnknown, error.code != .noSuchUpload { _ = try await proof.source() }
             return otherwise
         case .replaceable:
             // Says that it changed, or is gone, if so. If not, the next attempt copies over what lies there.

@@ -125,6 +125,9 @@ struct DestinationPass {
                     // Some objects are found by themselves and in no listing yet, and the other way round.
                     guard try await self.reconciler.looks.isGone(self.bucket, suspect.key) else { continue }
                     found?.repair = try await self.repairOfMissing(row)
+                } else if found?.repair == .takeUp, try await !self.isSourceThere(row) {
+                    // Another attempt would fail as well. The copy goes with the tmp object.
+                    found?.repair = nil
                 }
             } else if let head = look.head, let id = head.stampedUpload, byID[id] == nil, !taken.contains(Array(suspect.key.utf8))
             {
@@ -213,11 +216,21 @@ struct DestinationPass {
     /// As long as the tmp object is there nothing is lost.
     private func repairOfMissing(_ row: ComparedUpload) async throws -> Disagreement.Repair? {
         switch try await self.reconciler.looks.look(row.tmpBucket, row.tmpKey, versionID: row.versionID) {
-        case .present(let head) where S3ObjectHead.isSameETag(head.etag, row.etag) && head.size == row.size && !row.isTmpDeleted:
-            .storeAgain
+        case .present(let head) where self.isSource(head, row): .storeAgain
         case .hidden: nil
         default: .forget
         }
+    }
+
+    private func isSourceThere(_ row: ComparedUpload) async throws -> Bool {
+        try await self.reconciler.looks.look(row.tmpBucket, row.tmpKey, versionID: row.versionID).head.map {
+            self.isSource($0, row)
+        }
+            ?? false
+    }
+
+    private func isSource(_ head: S3ObjectHead, _ row: ComparedUpload) -> Bool {
+        S3ObjectHead.isSameETag(head.etag, row.etag) && head.size == row.size && !row.isTmpDeleted
     }
 
     private func disagreement(

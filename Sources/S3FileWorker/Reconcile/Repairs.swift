@@ -79,6 +79,7 @@ struct Repairs {
             guard let row = try await self.current(found), row.state == .cancelled, stamped == row.id else { return .changed }
             attempt = row.attempt
         }
+        let isFenced = await self.reconciler.sweeper.capabilities.capabilities(from: found.bucket, to: found.bucket).deleteIfMatch
         let isBuried = try await self.queue.buryCopy(
             of: stamped,
             attempt: attempt,
@@ -88,7 +89,6 @@ struct Repairs {
             etag: head.etag
         )
         guard isBuried else { return .changed }
-        let isFenced = await self.reconciler.sweeper.capabilities.capabilities(from: found.bucket, to: found.bucket).deleteIfMatch
         return try await self.s3.deleteObject(bucket: found.bucket, key: found.key, seenAs: head, isFenced: isFenced)
             ? .repaired : .changed
     }

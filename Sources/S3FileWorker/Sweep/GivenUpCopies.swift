@@ -4,29 +4,53 @@ import S3File
 /// Removes what attempts at uploads had copied that were withdrawn, or failed, in the end. A worker takes nothing back itself: between its last
 /// look at its lease and a deletion it may be stopped, and what it then deletes is what the next attempt has stored.
 ///
-/// It is done when the upload's tmp object goes, marked as gone for good: from then on nobody can take the upload up, and nothing will ever be
-/// stored at its key.
+/// It is done when the upload's tmp object goes, and is marked as gone for good: from then on nobody can take the upload up, and its key is
+/// nobody else's while its row is there.
 struct GivenUpCopies: Sendable {
+    private static let concurrency = 8
+    /// In a bucket with versions each attempt that copied over another has left one.
+    private static let mostCopies = 40
+
     let s3: S3Client
     let queue: UploadQueue
     let capabilities: StoreCapabilities
 
-    /// - Parameter tmpKeys: of tmp objects that are marked, and still there.
-    /// - Returns: how many copies went, and the tmp keys of those that did not, which must stay for the next pass to find.
-    func remove(tmpBucket: String, tmpKeys: [String]) async throws -> (removed: Int, left: [String: S3Error.Code]) {
-        var removed = 0
-        var left: [String: S3Error.Code] = [:]
-        for upload in try await self.queue.givenUp(tmpBucket: tmpBucket, keys: tmpKeys) {
-            do {
-                if try await self.remove(upload) { removed += 1 }
-            } catch let error as S3Error {
-                left[upload.tmpKey] = error.code
+    /// - Parameter tmpKeys: of tmp objects that are marked.
+    /// - Returns: how many copies went, and why others did not, by their tmp keys. Those tmp objects must stay, for the next pass to find.
+    func remove(tmpBucket: String, tmpKeys: [String]) async throws -> (removed: Int, left: [[UInt8]: S3Error.Code]) {
+        let uploads = try await self.queue.givenUp(tmpBucket: tmpBucket, keys: tmpKeys)
+        return try await withThrowingTaskGroup(of: (tmpKey: String, removed: Int, failure: S3Error.Code?).self) { group in
+            var rest = uploads.makeIterator()
+            func start() {
+                guard let upload = rest.next() else { return }
+                group.addTask {
+                    var removed = 0
+                    do {
+                        while try await self.removeOne(upload) {
+                            removed += 1
+                            if removed == Self.mostCopies { return (upload.tmpKey, removed, .preconditionFailed) }
+                        }
+                        return (upload.tmpKey, removed, nil)
+                    } catch let error as S3Error {
+                        return (upload.tmpKey, removed, error.code)
+                    }
+                }
             }
+            for _ in 0..<Self.concurrency { start() }
+            var (removed, left): (Int, [[UInt8]: S3Error.Code]) = (0, [:])
+            while let one = try await group.next() {
+                removed += one.removed
+                if let failure = one.failure { left[Array(one.tmpKey.utf8)] = failure }
+                start()
+            }
+            return (removed, left)
         }
-        return (removed, left)
     }
 
-    private func remove(_ upload: GivenUpUpload) async throws -> Bool {
+    /// - Returns: whether one went; then there may be another.
+    private func removeOne(_ upload: GivenUpUpload) async throws -> Bool {
+        // Asked first, so that little time passes between the look and the deletion.
+        let isFenced = await self.capabilities.capabilities(from: upload.bucket, to: upload.bucket).deleteIfMatch
         let head: S3ObjectHead
         do {
             head = try await self.s3.headObject(bucket: upload.bucket, key: upload.key)
@@ -34,8 +58,9 @@ struct GivenUpCopies: Sendable {
             return false
         }
         guard head.stampedUpload == upload.id else { return false }
-        let isFenced = await self.capabilities.capabilities(from: upload.bucket, to: upload.bucket).deleteIfMatch
-        return try await self.s3.deleteObject(bucket: upload.bucket, key: upload.key, seenAs: head, isFenced: isFenced)
+        // One that came in between is looked at anew.
+        _ = try await self.s3.deleteObject(bucket: upload.bucket, key: upload.key, seenAs: head, isFenced: isFenced)
+        return true
     }
 }
 

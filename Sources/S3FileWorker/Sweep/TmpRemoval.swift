@@ -42,13 +42,16 @@ struct TmpRemoval: Sendable {
             case .refused(let state): summary.fail(1, state)
             }
         }
-        if let copies {
-            let (removed, left) = try await copies.remove(tmpBucket: self.bucket, tmpKeys: going.map(\.key))
-            summary.copiesRemoved += removed
-            for code in left.values { summary.fail(1, code.rawValue) }
-            going.removeAll { left[$0.key] != nil }
-        }
+        guard let copies else { return try await self.delete(going, &summary) }
+        let marked = marks.filter { if case .free = verdicts[$0.keyBytes] { true } else { false } }.map(\.key)
+        let before = try await copies.remove(tmpBucket: self.bucket, tmpKeys: marked)
+        let staying = going.filter { before.left[$0.keyBytes] != nil }
+        if let failure = before.left.values.first { summary.fail(staying.count, failure.rawValue) }
+        going.removeAll { before.left[$0.keyBytes] != nil }
         try await self.delete(going, &summary)
+        // Where one came after the look: from the deletion on none can be begun.
+        let after = try await copies.remove(tmpBucket: self.bucket, tmpKeys: marked.filter { before.left[Array($0.utf8)] == nil })
+        summary.copiesRemoved += before.removed + after.removed
     }
 
     /// What the record says of a key.

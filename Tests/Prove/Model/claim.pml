@@ -8,6 +8,7 @@
  *   NOSOURCE     the copy takes whatever lies there by now
  *   DELETEFIRST  the tmp object is deleted before `stored` is committed
  *   NOMARK       the sweep deletes without marking the key as expired
+ *   FORGETS      the sweep does not look for copies
  *   TAKEBACK     a worker deletes the copy of an upload that was withdrawn, at some moment after its settle was refused
  *   GIVESBACK    a worker gives back what it has claimed, again and again, and no attempt is counted
  *   NOCANCEL     a settle does not ask whether the upload was withdrawn, and puts it back
@@ -66,8 +67,17 @@ inline delete_tmp(u, seen) {
     /* The store deletes what was seen, and nothing that came after. */
     if
     :: tmp[u] == seen && tmp[u] != 0 ->
-        assert(status[u] == STORED || status[u] == EXPIRED || status[u] == CANCELLED);
+        assert(status[u] == STORED || status[u] == EXPIRED || gone[u]);
         tmp[u] = 0
+    :: else
+    fi
+}
+
+/* The copy of an attempt that was withdrawn or failed: looked at, and deleted whenever. */
+inline give_up_copy(u) {
+    if
+    :: gone[u] && stored[u] != 0 ->
+        atomic { assert(status[u] != STORED && status[u] != QUEUED); stored[u] = 0 }
     :: else
     fi
 }
@@ -139,7 +149,7 @@ inline settle() {
             holder[u] = 0;
 #ifndef NOCANCEL
             if
-            :: cancelling[u] && outcome != STORED -> outcome = CANCELLED
+            :: cancelling[u] && outcome == QUEUED -> outcome = CANCELLED
             :: else
             fi;
 #endif
@@ -250,23 +260,24 @@ proctype Sweep() {
         :: seen == 0
         :: seen != 0 ->
             atomic {                                /* mark */
-                free = (status[u] != QUEUED && status[u] != FAILED);
+                free = (status[u] != QUEUED);               /* the week of a failed one may be over */
 #ifndef NOMARK
                 if
                 :: status[u] == NONE -> status[u] = EXPIRED
-                :: status[u] == CANCELLED -> gone[u] = true
+                :: status[u] == CANCELLED || status[u] == FAILED -> gone[u] = true
                 :: else
                 fi
 #endif
             }
             if
             :: free ->
-                if
-                :: status[u] == CANCELLED ->        /* the copy of an attempt that it had, first */
-                    atomic { assert(status[u] != STORED); stored[u] = 0 }
-                :: else
-                fi;
-                atomic { delete_tmp(u, seen) }
+#ifndef FORGETS
+                give_up_copy(u);
+#endif
+                atomic { delete_tmp(u, seen) };
+#ifndef FORGETS
+                give_up_copy(u)                     /* one that came after the look: from now on none can be begun */
+#endif
             :: else
             fi
         fi;
@@ -292,7 +303,8 @@ init {
         assert(status[u] != STORED || stored[u] == verified[u]);
         /* An attempt may have left a copy of its own behind, which goes with the tmp object, or with reconcile; nobody else may. */
         assert(status[u] == STORED || status[u] == FAILED || status[u] == CANCELLED || stored[u] == 0);
-        assert(!gone[u] || status[u] != STORED || tmp[u] == 0);
+        assert(!gone[u] || status[u] == CANCELLED || status[u] == FAILED);
+        assert(!gone[u] || tmp[u] != 0 || stored[u] == 0);      /* a copy that is given up is gone with the tmp object */
         assert(!rolled_back[u] || status[u] == NONE || status[u] == EXPIRED);
         u++
     od

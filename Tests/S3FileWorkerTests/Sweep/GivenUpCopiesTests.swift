@@ -76,14 +76,59 @@ import Testing
         }
     }
 
-    @Test func `in a bucket with versions the copy's version goes, and no marker hides it`() async throws {
+    @Test func `in a bucket with versions each attempt's copy goes, and no marker hides them`() async throws {
         try await Storeroom.with { here in
             try await here.s3.putBucketVersioning(here.bucket, isEnabled: true)
             _ = try await self.cancelledWithCopy(here, key: "docs/x.txt")
+            // Another attempt copied over what the first had left.
+            let head = try await here.s3.headObject(bucket: here.bucket, key: "docs/x.txt")
+            _ = try await here.s3.putObject(
+                bucket: here.bucket,
+                key: "docs/x.txt",
+                body: ByteBuffer(string: "withdrawn"),
+                attributes: S3ObjectAttributes(metadata: head.metadata)
+            )
             let summary = try await self.sweep(here)
-            #expect(summary.copiesRemoved == 1)
+            #expect(summary.copiesRemoved == 2)
             let left = try await here.s3.listObjectVersions(bucket: here.bucket, prefix: "docs/")
             #expect(left.entries.isEmpty)
+        }
+    }
+
+    @Test func `bytes that are others than were verified are kept no week, and a strange key beside them holds nothing up`()
+        async throws
+    {
+        try await Storeroom.with { here in
+            _ = try await here.upload("changed", key: "docs/x.txt")
+            let (job, worker) = try await here.claim()
+            guard case .stored = try await here.move(job, worker: worker) else { throw Unexpected() }
+            _ = try await here.queue.settle([(job, .sourceChanged)], worker: worker)
+            for key in ["tmp/s3file/f/../x", "tmp/s3file/f//y"] {
+                _ = try await here.s3.putObject(bucket: here.bucket, key: key, body: ByteBuffer(string: "x"))
+            }
+            let summary = try await self.sweep(here)
+            #expect(summary.copiesRemoved == 1 && summary.removed == 3 && summary.failed == 0)
+            let keys = try await here.keys()
+            #expect(keys.isEmpty)
+        }
+    }
+
+    @Test func `who may have left a copy keeps its row until a sweep has looked`() async throws {
+        try await Storeroom.with { here in
+            let id = try await self.cancelledWithCopy(here, key: "docs/x.txt")
+            _ = try await here.queue.client.query(
+                "update s3file.upload set finished_at = finished_at - interval '20 days' where id = \(id)"
+            )
+            func prune() async throws -> Int {
+                try await here.queue.prune(storedFor: nil, unstoredFor: .zero, after: nil, limit: 10).pruned
+            }
+            // Ids tell the time: what was begun in this very moment is not old.
+            try await Task.sleep(for: .milliseconds(5))
+            let early = try await prune()
+            #expect(early == 0)
+            _ = try await self.sweep(here)
+            let late = try await prune()
+            #expect(late == 1)
         }
     }
 

@@ -23,6 +23,8 @@ extension SimulatedMove {
         var strangerComes: Duration?
         /// Whether the store itself keeps strangers' objects and stored ones from being overwritten.
         var isDestinationFenced: Bool
+        /// Whether the store itself copies nothing but the verified bytes.
+        var isSourceFenced: Bool
         /// Whether a copy may arrive after others have taken the upload over. Where the store looks at no source, one that does may bring other
         /// bytes, and nobody but it could prevent that.
         var mayBeLate: Bool
@@ -66,10 +68,9 @@ extension SimulatedMove {
             self.prepares = happens(500)
             self.failureRate = Int.random(in: 0...250, using: &generator)
             self.stopRate = Int.random(in: 0...100, using: &generator)
-            let isSourceFenced =
+            self.isSourceFenced =
                 self.told.sourceVersions || (isLarge ? self.told.partCopySourceIfMatch : self.told.copySourceIfMatch)
             self.isDestinationFenced = isLarge ? self.told.completeIfNoneMatch : self.told.copyIfNoneMatch
-            self.mayBeLate = isSourceFenced
             if happens(400) {
                 for _ in 0..<Int.random(in: 1...3, using: &generator) {
                     let isSame = happens(400)
@@ -86,6 +87,7 @@ extension SimulatedMove {
                 let later = Duration.milliseconds(Int.random(in: 15_000..<60_000, using: &generator))
                 self.reposts.append((later, content: 2, size: self.size))
             }
+            self.mayBeLate = self.isSourceFenced || self.reposts.allSatisfy { $0.content == 1 }
             if happens(200) {
                 self.strangerComes =
                     self.isDestinationFenced ? .milliseconds(Int.random(in: 0..<30_000, using: &generator)) : .zero

@@ -164,11 +164,17 @@ extension SimulatedMove {
             try await self.checkLease(worker)
         }
         func mover() -> Mover {
-            Mover(store: requests, options: options, capabilities: self.shape.told, attempt: attempt, clock: self.clock)
+            Mover(
+                store: requests,
+                options: options,
+                capabilities: self.shape.told,
+                attempt: attempt,
+                clock: self.clock(of: worker)
+            )
         }
         if self.shape.prepares, mover().asksFirst {
             attempt.preparation = await mover().prepare()
-            try? await self.clock.sleep(self.milliseconds(0..<1_000))
+            try? await self.clock(of: worker).sleep(self.milliseconds(0..<1_000))
         }
         return await mover().move()
     }

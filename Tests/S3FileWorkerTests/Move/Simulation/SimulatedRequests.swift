@@ -34,7 +34,7 @@ struct SimulatedRequests {
                 guard mayRepeat, error.retryable, number < attempts else { throw repeats ? error : error.orOutcomeUnknown }
             }
             number += 1
-            try await self.world.clock.sleep(self.world.milliseconds(50..<2_000))
+            try await self.world.clock(of: self.worker).sleep(self.world.milliseconds(50..<2_000))
         }
     }
 
