@@ -52,8 +52,6 @@ extension KnownStore {
             traits.verifiesChecksums = false
             traits.keepsFormHeaders = false
             traits.tellsWrongFormSignature = false
-            traits.keepsCopiedTags = false
-            traits.keepsTagsInParts = false
         case .ministack:
             traits.capabilities.copySourceIfMatch = true
             traits.capabilities.partCopySourceIfMatch = true
@@ -85,6 +83,8 @@ extension StoreTraits {
         ("DeleteObject deletes only what was seen (`If-Match`)", { $0.capabilities.deleteIfMatch }),
         ("DeleteObjects does, too (`ETag`)", { $0.capabilities.batchDeleteIfMatch }),
         ("A copy keeps a CRC-64/NVME, and tells it", { $0.capabilities.checksums }),
+        ("A copy gets the tags that the app said", { $0.keepsCopiedTags }),
+        ("and one that was copied in parts, too", { $0.keepsTagsInParts }),
         ("The answer to CompleteMultipartUpload has an ETag", { $0.tellsCompletedETag }),
         ("Completing an aborted upload is `NoSuchUpload`", { $0.tellsAbortedUploads }),
         ("The answer to CopyObject has its ETag in quotes", { $0.quotesCopiedETags }),
