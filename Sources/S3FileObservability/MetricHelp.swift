@@ -44,6 +44,7 @@ public enum MetricHelp {
         "s3file_sweeps_total": "Sweeps of stale tmp objects, by outcome.",
         "s3file_swept_objects_total": "Stale tmp objects deleted.",
         "s3file_swept_bytes_total": "Bytes of those.",
+        "s3file_swept_copies_total": "Copies of withdrawn and failed uploads deleted.",
         "s3file_swept_uploads_total": "Unfinished multipart uploads given up.",
         "s3file_sweep_done_timestamp_seconds": "When this process last ended a sweep, in seconds since 1970; 0 if never.",
         "s3file_pruned_total": "Old records deleted, by kind.",

@@ -10,7 +10,8 @@ struct SweepCommand: AsyncParsableCommand {
         commandName: "sweep",
         abstract: "Remove tmp objects that no form claimed in time (S3FILE_EXPIRY_HOURS, default 24).",
         discussion: """
-            Also gives up uploads in parts that nobody ended. It never takes an object that an upload claims which waits, moves, or failed \
+            Also gives up uploads in parts that nobody ended, and removes the copies that attempts at withdrawn and failed uploads have \
+            left. It never takes an object that an upload claims which waits, moves, or failed \
             within the last week. Exits with 0 when all that was old is gone, with 2 when something would not go, and with 69 when another \
             process is at it.
             """

@@ -225,7 +225,7 @@ struct Mover: Sendable {
         switch error.code {
         case .preconditionFailed, .notModified:
             // Either the tmp object changed or somebody was at the destination first: the destination tells which. When nothing is there
-            // either, the source itself must say that it changed: a copy may have been taken back meanwhile, or the store be wrong.
+            // either, the source itself must say that it changed: the store may be wrong.
             otherwise = .retry(code: error.code.rawValue, message: error.message, delay: nil)
         case .noSuchKey, .notFound, .noSuchVersion:
             // Of the source, or of what was to be copied over.

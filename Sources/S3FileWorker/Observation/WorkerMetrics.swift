@@ -39,7 +39,7 @@ final class WorkerMetrics: Sendable {
     let move, exchange: CoreMetrics.Timer
     let exchangeFailures, heartbeatFailures, leasesLost: Counter
     let tmpDeleted, tmpDeletionFailures: Counter
-    private let sweeps, failedSweeps, sweptObjects, sweptBytes, sweptUploads: Counter
+    private let sweeps, failedSweeps, sweptObjects, sweptBytes, sweptUploads, sweptCopies: Counter
     private let sweptAt: Gauge
     private let slots, busy, ahead, unsettled, hasLease, parkedBuckets: Gauge
     let parked = ParkedBuckets()
@@ -68,6 +68,7 @@ final class WorkerMetrics: Sendable {
         self.sweptObjects = counter("s3file_swept_objects_total")
         self.sweptBytes = counter("s3file_swept_bytes_total")
         self.sweptUploads = counter("s3file_swept_uploads_total")
+        self.sweptCopies = counter("s3file_swept_copies_total")
         self.sweptAt = gauge("s3file_sweep_done_timestamp_seconds")
         self.slots = gauge("s3file_worker_slots")
         self.busy = gauge("s3file_worker_jobs", [("state", "moving")])
@@ -115,6 +116,7 @@ final class WorkerMetrics: Sendable {
         self.sweptObjects.increment(by: summary.removed)
         self.sweptBytes.increment(by: summary.totalBytesFreed)
         self.sweptUploads.increment(by: summary.uploadsGivenUp)
+        self.sweptCopies.increment(by: summary.copiesRemoved)
         self.sweptAt.record(Date().timeIntervalSince1970)
     }
 
