@@ -48,7 +48,13 @@ byte ended;
 #define TROUBLES 1
 byte trouble;
 
-#define ALL_ENDED (ended == UPLOADS)
+/* With ONE nobody has a second upload. */
+#ifdef ONE
+#define CLIENTS 1
+#else
+#define CLIENTS UPLOADS
+#endif
+#define ALL_ENDED (ended == CLIENTS)
 #define WAITS(u) (status[u] == QUEUED && holder[u] == 0)
 #define IDLE (ALL_ENDED && status[0] != QUEUED && status[1] != QUEUED && !to_delete[0] && !to_delete[1])
 
@@ -224,7 +230,7 @@ proctype Worker(byte lease) {
     :: d_step { alive[lease] && WAITS(0) -> u = 0; claim() }; work()
     :: d_step { alive[lease] && WAITS(1) -> u = 1; claim() }; work()
 #ifdef GIVESBACK
-    :: d_step { alive[lease] && WAITS(0) -> u = 0; claim() }; d_step { holder[0] == lease -> holder[0] = 0; attempt[0]--; mine = 0; bytes = 0 }
+    :: d_step { alive[lease] && WAITS(1) -> u = 1; claim() }; d_step { holder[1] == lease -> holder[1] = 0; attempt[1]--; mine = 0; bytes = 0; u = 0 }
 #endif
     :: d_step { to_delete[0] -> delete_tmp(0, verified[0]); to_delete[0] = false }
     :: d_step { to_delete[1] -> delete_tmp(1, verified[1]); to_delete[1] = false }
@@ -291,7 +297,10 @@ init {
     atomic {
         u = 1;
         do :: u < LEASES -> alive[u] = true; u++ :: else -> break od;
-        run Client(0); run WithdrawingClient(1); run Worker(1); run Worker(2); run Reaper(); run Sweep()
+#ifndef ONE
+        run Client(0);
+#endif
+        run WithdrawingClient(1); run Worker(1); run Worker(2); run Reaper(); run Sweep()
     }
     /* All others have ended: spin says so if one cannot. */
     _nr_pr == 1;
