@@ -198,7 +198,9 @@ extension TestDevServer {
     }
 }
 
-@Suite("Kill")
+/// One after the other: while the process of an exit test lives, the testing library blocks a thread of the concurrency pool to read from it, and who is
+/// to end that process needs one as well.
+@Suite("Kill", .serialized)
 struct KillTests {
     /// `S3FILE_KILL_ROUNDS=200` for a long run.
     private static let rounds = ProcessInfo.processInfo.environment["S3FILE_KILL_ROUNDS"].flatMap { Int($0) } ?? 4
