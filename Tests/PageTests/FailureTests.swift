@@ -28,7 +28,10 @@ extension PageTests {
                 try await page.choose([try SampleFile("notes.txt", in: folder, text: "patience").url], in: "documents")
                 try await page.submit()
                 #expect(try await page.row(in: "error").contains("Needs attention: The file storage is busy."))
-                #expect(try await page.spoken().alert == "notes.txt: The file storage is busy. Try again in a moment.")
+                // What goes wrong at the same time is told together, a moment later.
+                try await eventually("it is said") {
+                    try await page.spoken().alert == "notes.txt: The file storage is busy. Try again in a moment."
+                }
                 #expect(try await page.browser.element("form").attribute("data-s3f-busy") == nil)
                 try await page.browser.element(".s3file-summary").click()
                 let facts = try await page.browser.element(".s3file-facts").text

@@ -198,9 +198,8 @@ extension TestDevServer {
     }
 }
 
-/// One after the other: while the process of an exit test lives, the testing library blocks a thread of the concurrency pool to read from it, and who is
-/// to end that process needs one as well.
-@Suite("Kill", .serialized)
+// In turn from their beginning: what they wait for has its time as well.
+@Suite("Kill")
 struct KillTests {
     /// `S3FILE_KILL_ROUNDS=200` for a long run.
     private static let rounds = ProcessInfo.processInfo.environment["S3FILE_KILL_ROUNDS"].flatMap { Int($0) } ?? 4
@@ -210,80 +209,84 @@ struct KillTests {
         .timeLimit(.minutes(60))
     )
     func kill() async throws {
-        try await withTemporaryFolder { folder in
-            let directory = folder.path + "/store"
-            var configuration = S3DevServerConfiguration(
-                directory: directory,
-                buckets: ["plain", "versioned"],
-                environment: "test"
-            )
-            var writers: [Writer] = []
-            var acknowledged = 0
-            for round in 0..<Self.rounds {
-                let announcement = "\(folder.path)/server-\(round)"
-                writers = try await withThrowingTaskGroup(of: Void.self) { group in
+        try await ExitTests.turn.take {
+            try await withTemporaryFolder { folder in
+                let directory = folder.path + "/store"
+                var configuration = S3DevServerConfiguration(
+                    directory: directory,
+                    buckets: ["plain", "versioned"],
+                    environment: "test"
+                )
+                var writers: [Writer] = []
+                var acknowledged = 0
+                for round in 0..<Self.rounds {
+                    let announcement = "\(folder.path)/server-\(round)"
+                    writers = try await withThrowingTaskGroup(of: Void.self) { group in
+                        group.addTask { try await Self.serve(directory, announcing: announcement) }
+                        let said = try await eventually { try? String(contentsOfFile: announcement, encoding: .utf8) }
+                        let numbers = said.split(separator: " ").compactMap { Int($0) }
+                        configuration.port = numbers[0]
+                        let server = TestDevServer(port: numbers[0], configuration: configuration)
+                        if round == 0 {
+                            try await Self.enableVersions(server)
+                        }
+                        let written = try await Self.load(server, writers, for: .milliseconds(.random(in: 50...800))) {
+                            Glibc.kill(pid_t(numbers[1]), SIGKILL)
+                        }
+                        try await group.waitForAll()
+                        return written
+                    }
+                    acknowledged += writers.reduce(0) { $0 + $1.acknowledged }
+                    // Each round is judged by a server that starts on what the dead one left.
+                    writers = try await TestDevServer.run(configure: { $0 = Self.reading(configuration) }) { server in
+                        #expect(try temporaryFiles(of: server).isEmpty)
+                        var verified: [Writer] = []
+                        for var writer in writers {
+                            writer.acknowledged = 0
+                            try await writer.verify(on: server)
+                            verified.append(writer)
+                        }
+                        return verified
+                    }
+                }
+                print("\(Self.rounds) kills, \(acknowledged) acknowledged writes")
+                #expect(acknowledged > Self.rounds)
+            }
+        }
+    }
+
+    @Test("A form that a kill cuts off changes nothing, and one that was answered is whole", .timeLimit(.minutes(10)))
+    func killedForm() async throws {
+        try await ExitTests.turn.take {
+            try await withTemporaryFolder { folder in
+                let (directory, announcement) = (folder.path + "/store", folder.path + "/server")
+                var configuration = S3DevServerConfiguration(directory: directory, buckets: ["plain"], environment: "test")
+                let whole = Array(String(repeating: "answered ", count: 90_000).utf8)
+                try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask { try await Self.serve(directory, announcing: announcement) }
                     let said = try await eventually { try? String(contentsOfFile: announcement, encoding: .utf8) }
                     let numbers = said.split(separator: " ").compactMap { Int($0) }
                     configuration.port = numbers[0]
                     let server = TestDevServer(port: numbers[0], configuration: configuration)
-                    if round == 0 {
-                        try await Self.enableVersions(server)
-                    }
-                    let written = try await Self.load(server, writers, for: .milliseconds(.random(in: 50...800))) {
-                        Glibc.kill(pid_t(numbers[1]), SIGKILL)
+                    let answer = try await server.post(server.bucket, "k", whole)
+                    #expect(answer.status == 201, "\(answer.body)")
+                    try await server.hangingUp(after: Self.cutOffForm(server, "k")) { () async throws in
+                        try await server.hangingUp(after: Self.cutOffForm(server, "new")) { () async throws in
+                            // Whatever happens, the kill must: everybody waits for it.
+                            let areBegun = try? await eventuallyTrue { try temporaryFiles(of: server).count == 2 }
+                            Glibc.kill(pid_t(numbers[1]), SIGKILL)
+                            #expect(areBegun == true)
+                        }
                     }
                     try await group.waitForAll()
-                    return written
                 }
-                acknowledged += writers.reduce(0) { $0 + $1.acknowledged }
-                // Each round is judged by a server that starts on what the dead one left.
-                writers = try await TestDevServer.run(configure: { $0 = Self.reading(configuration) }) { server in
+                try await TestDevServer.run(configure: { $0 = Self.reading(configuration) }) { server in
                     #expect(try temporaryFiles(of: server).isEmpty)
-                    var verified: [Writer] = []
-                    for var writer in writers {
-                        writer.acknowledged = 0
-                        try await writer.verify(on: server)
-                        verified.append(writer)
-                    }
-                    return verified
+                    let kept = try await server.fetch("/plain/k")
+                    #expect(kept.status == 200 && kept.body == whole)
+                    let cut = try await server.fetch("/plain/new")
+                    #expect(cut.status == 404)
                 }
-            }
-            print("\(Self.rounds) kills, \(acknowledged) acknowledged writes")
-            #expect(acknowledged > Self.rounds)
-        }
-    }
-
-    @Test("A form that a kill cuts off changes nothing, and one that was answered is whole", .timeLimit(.minutes(2)))
-    func killedForm() async throws {
-        try await withTemporaryFolder { folder in
-            let (directory, announcement) = (folder.path + "/store", folder.path + "/server")
-            var configuration = S3DevServerConfiguration(directory: directory, buckets: ["plain"], environment: "test")
-            let whole = Array(String(repeating: "answered ", count: 90_000).utf8)
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { try await Self.serve(directory, announcing: announcement) }
-                let said = try await eventually { try? String(contentsOfFile: announcement, encoding: .utf8) }
-                let numbers = said.split(separator: " ").compactMap { Int($0) }
-                configuration.port = numbers[0]
-                let server = TestDevServer(port: numbers[0], configuration: configuration)
-                let answer = try await server.post(server.bucket, "k", whole)
-                #expect(answer.status == 201, "\(answer.body)")
-                try await server.hangingUp(after: Self.cutOffForm(server, "k")) { () async throws in
-                    try await server.hangingUp(after: Self.cutOffForm(server, "new")) { () async throws in
-                        // Whatever happens, the kill must: everybody waits for it.
-                        let areBegun = try? await eventuallyTrue { try temporaryFiles(of: server).count == 2 }
-                        Glibc.kill(pid_t(numbers[1]), SIGKILL)
-                        #expect(areBegun == true)
-                    }
-                }
-                try await group.waitForAll()
-            }
-            try await TestDevServer.run(configure: { $0 = Self.reading(configuration) }) { server in
-                #expect(try temporaryFiles(of: server).isEmpty)
-                let kept = try await server.fetch("/plain/k")
-                #expect(kept.status == 200 && kept.body == whole)
-                let cut = try await server.fetch("/plain/new")
-                #expect(cut.status == 404)
             }
         }
     }

@@ -1,9 +1,11 @@
 /// One after the other, in the order in which they come.
-actor Turn {
+package actor Turn {
     private var isTaken = false
     private var waiting: [CheckedContinuation<Void, Never>] = []
 
-    nonisolated func take<R: Sendable>(_ body: @Sendable () async throws -> R) async throws -> R {
+    package init() {}
+
+    package nonisolated func take<R: Sendable>(_ body: @Sendable () async throws -> R) async throws -> R {
         await self.begin()
         let result: Result<R, any Error>
         do {
