@@ -73,7 +73,7 @@ struct MemoryTests {
 
     @Test("An upload of more parts than files may be open is completed")
     func descriptors() async throws {
-        try await ExitTests.turn.take {
+        _ = try await ExitTests.turn.take {
             await #expect(processExitsWith: .success) {
                 try await TestDevServer.run(configure: { $0.minimumPartSize = 1 }) { server in
                     var limit = rlimit(rlim_cur: 200, rlim_max: 200)
