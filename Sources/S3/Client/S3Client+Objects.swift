@@ -69,13 +69,7 @@ extension S3Client {
         let request = self.putRequest(bucket, key, attributes, size: length)
         do {
             let response = try await self.begin(request, body: .stream(stream, length: .known(length)))
-            let idle = self.timeouts.idle
-            let body: ByteBuffer
-            do {
-                body = try await withDeadline(idle) { try await response.body.collect(upTo: request.responseLimit) }
-            } catch is DeadlineExceeded {
-                throw AttemptTimeout(phase: .idle, limit: idle)
-            }
+            let body = try await self.withinIdleTime { try await response.body.collect(upTo: request.responseLimit) }
             return try Self.putResult(
                 S3Response(status: Int(response.status.code), headers: response.headers, body: body),
                 request.subject

@@ -70,16 +70,11 @@ package struct S3ObjectBody: AsyncSequence, Sendable {
         /// The next piece, unless it lets wait too long.
         @concurrent
         private mutating func nextInTime() async throws -> ByteBuffer? {
-            let idle = self.body.client.timeouts.idle
             // The HTTP client forbids two tasks to use its iterator. There is one at a time: the child that has it ends before this
             // function goes on.
             nonisolated(unsafe) var bytes = self.bytes
             defer { self.bytes = bytes }
-            do {
-                return try await withDeadline(idle) { try await bytes.next() }
-            } catch is DeadlineExceeded {
-                throw AttemptTimeout(phase: .idle, limit: idle)
-            }
+            return try await self.body.client.withinIdleTime { try await bytes.next() }
         }
 
         @concurrent

@@ -20,3 +20,17 @@ struct AttemptTimeout: Error, Hashable {
         }
     }
 }
+
+extension S3Client {
+    /// What comes next of an answer.
+    ///
+    /// - Throws: ``AttemptTimeout`` when it lets wait too long.
+    func withinIdleTime<R: Sendable>(_ next: @escaping @Sendable () async throws -> R) async throws -> R {
+        let idle = self.timeouts.idle
+        do {
+            return try await withDeadline(idle, next)
+        } catch is DeadlineExceeded {
+            throw AttemptTimeout(phase: .idle, limit: idle)
+        }
+    }
+}

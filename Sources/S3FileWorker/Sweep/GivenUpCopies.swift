@@ -12,14 +12,11 @@ struct GivenUpCopies: Sendable {
     private static let mostCopies = 40
 
     let s3: S3Client
-    let queue: UploadQueue
     let capabilities: StoreCapabilities
 
-    /// - Parameter tmpKeys: of tmp objects that are marked.
     /// - Returns: how many copies went, and why others did not, by their tmp keys. Those tmp objects must stay, for the next pass to find.
-    func remove(tmpBucket: String, tmpKeys: [String]) async throws -> (removed: Int, left: [[UInt8]: S3Error.Code]) {
-        let uploads = try await self.queue.givenUp(tmpBucket: tmpBucket, keys: tmpKeys)
-        return try await withThrowingTaskGroup(of: (tmpKey: String, removed: Int, failure: S3Error.Code?).self) { group in
+    func remove(_ uploads: [GivenUpUpload]) async throws -> (removed: Int, left: [[UInt8]: S3Error.Code]) {
+        try await withThrowingTaskGroup(of: (tmpKey: String, removed: Int, failure: S3Error.Code?).self) { group in
             var rest = uploads.makeIterator()
             func start() {
                 guard let upload = rest.next() else { return }

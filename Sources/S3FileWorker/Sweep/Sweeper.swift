@@ -158,7 +158,7 @@ package struct Sweeper: Sendable {
             bucket: self.bucket,
             probes: S3CapabilityProbe.folder(self.configuration.tmpPrefix),
             isFenced: { [capabilities, bucket] in await capabilities.capabilities(ofSource: bucket).batchDeleteIfMatch },
-            copies: isDry ? nil : GivenUpCopies(s3: self.s3, queue: self.queue, capabilities: self.capabilities)
+            copies: isDry ? nil : GivenUpCopies(s3: self.s3, capabilities: self.capabilities)
         )
     }
 

@@ -44,13 +44,14 @@ struct TmpRemoval: Sendable {
         }
         guard let copies else { return try await self.delete(going, &summary) }
         let marked = marks.filter { if case .free = verdicts[$0.keyBytes] { true } else { false } }.map(\.key)
-        let before = try await copies.remove(tmpBucket: self.bucket, tmpKeys: marked)
+        let givenUp = try await self.queue.givenUp(tmpBucket: self.bucket, keys: marked)
+        let before = try await copies.remove(givenUp)
         let staying = going.filter { before.left[$0.keyBytes] != nil }
         if let failure = before.left.values.first { summary.fail(staying.count, failure.rawValue) }
         going.removeAll { before.left[$0.keyBytes] != nil }
         try await self.delete(going, &summary)
         // Where one came after the look: from the deletion on none can be begun.
-        let after = try await copies.remove(tmpBucket: self.bucket, tmpKeys: marked.filter { before.left[Array($0.utf8)] == nil })
+        let after = try await copies.remove(givenUp.filter { before.left[Array($0.tmpKey.utf8)] == nil })
         summary.copiesRemoved += before.removed + after.removed
     }
 
